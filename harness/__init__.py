@@ -1,0 +1,1 @@
+"""The harness: specs, generation, judging, running. It imports no runtime."""

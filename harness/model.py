@@ -1,0 +1,169 @@
+"""The frozen data types that every part of opconform shares. Imports NumPy only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+
+#: dtype name -> (NumPy dtype, TensorType code in the TFLite schema)
+DTYPES: Mapping[str, tuple[np.dtype[Any], int]] = {
+    "float32": (np.dtype(np.float32), 0),
+    "float16": (np.dtype(np.float16), 1),
+    "int32": (np.dtype(np.int32), 2),
+    "uint8": (np.dtype(np.uint8), 3),
+    "int64": (np.dtype(np.int64), 4),
+    "bool": (np.dtype(np.bool_), 6),
+    "int16": (np.dtype(np.int16), 7),
+    "int8": (np.dtype(np.int8), 9),
+    "float64": (np.dtype(np.float64), 10),
+    "uint64": (np.dtype(np.uint64), 12),
+    "resource": (np.dtype(np.int32), 13),
+    "uint32": (np.dtype(np.uint32), 15),
+    "uint16": (np.dtype(np.uint16), 16),
+}
+CODE_TO_DTYPE: Mapping[int, str] = {code: name for name, (_, code) in DTYPES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Quant:
+    """Affine quantization: real = scale * (q - zero_point), per tensor or along `axis`.
+
+    `scale` holds float32 values (as Python floats); length 1 means per tensor.
+    """
+
+    scale: tuple[float, ...]
+    zero_point: tuple[int, ...]
+    axis: int = 0
+
+    @property
+    def per_axis(self) -> bool:
+        """Tell whether scales differ along `axis`."""
+        return len(self.scale) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """Name, dtype, shape and quantization of one tensor; no data."""
+
+    name: str
+    dtype: str
+    shape: Shape
+    quant: Quant | None = None
+    dynamic: bool = False  # the shape depends on data; `shape` is then an upper bound
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input slot of a case.
+
+    `role` is "input" (fed at every invocation), "constant" (stored in the model,
+    `data` set), "variable" (state that the runtime keeps) or "absent" (index -1).
+    """
+
+    tensor: TensorType
+    role: str
+    data: Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One model of one op with the input vectors it is invoked with.
+
+    `vectors` holds one tuple of arrays per invocation, in the order of the inputs
+    whose role is "input"; for a stateful op the order is the order of time.
+    """
+
+    id: str
+    op: str
+    row: str
+    attributes: Mapping[str, Any]
+    symbols: Mapping[str, Any]
+    inputs: tuple[Input, ...]
+    outputs: tuple[TensorType, ...]
+    vectors: tuple[tuple[Array, ...], ...]
+    classes: tuple[str, ...] = ()
+    violates: str = ""  # label of the clause that this case breaks on purpose
+    choices: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """The runtime answered: one tuple of arrays per invocation, and its meters."""
+
+    outputs: tuple[tuple[Array, ...], ...]
+    meters: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """The runtime says that it does not support this model (op, dtype or attribute)."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The runtime says that the model or its inputs are invalid."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """The worker died or faulted; `detail` names the signal or the fault and its registers."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """No answer within `seconds` (of CPU time on an emulator)."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Infra:
+    """The target itself failed: it could not start, or spoke no valid frame."""
+
+    detail: str
+
+
+Outcome = Produced | Declined | Rejected | Crashed | TimedOut | Infra
+
+VERDICTS = (
+    "pass",
+    "wrong-value",
+    "wrong-shape",
+    "wrong-dtype",
+    "rejects-valid",
+    "accepts-invalid",
+    "crash",
+    "timeout",
+    "over-budget",
+    "declined",
+    "infra",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an outcome means for one case on one runtime."""
+
+    kind: str  # one of VERDICTS
+    clause: str = ""  # label of the spec clause that decided, e.g. "T2"
+    error: float = 0.0  # worst error seen, in the unit of `limit`
+    limit: float = 0.0  # what the spec allows, in `unit`
+    unit: str = ""  # "ulp", "lsb", "bound", "exact" ...
+    message: str = ""  # one line: where, what was found, what is allowed
+    vector: int = -1  # index of the worst vector
+    index: tuple[int, ...] = ()  # index of the worst element
+    output: int = 0  # index of the worst output
+    histogram: Mapping[int, int] = field(default_factory=dict)  # error in quanta -> elements

@@ -1,0 +1,1 @@
+"""Reports: pure functions from a run log to HTML, JUnit XML, Markdown and JSON."""
