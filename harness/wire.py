@@ -240,7 +240,7 @@ def decode_tensor(payload: bytes, at: int, what: str = "tensor") -> tuple[Array,
         array: Array = np.ndarray(shape, dtype, payload, begin) if count else np.empty(shape, dtype)
     except ValueError as error:  # dimensions whose product is 0 may still overflow NumPy's strides
         raise WireError(f"{what} has dimensions {list(shape)}: {error}") from error
-    return (array if array.flags.aligned else array.copy()), end
+    return (array if dtype.itemsize <= 4 or array.flags.aligned else array.copy()), end
 
 
 def _decode_tensors(payload: bytes, at: int, count: int, what: str) -> tuple[Array, ...]:
