@@ -1,0 +1,142 @@
+"""JSON objects to the dataclasses of `lines`, strictly: the annotations are the schema."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+Read = Callable[[Any], Any]
+
+#: JSON has no word for these; Python writes them bare, other writers as text
+_SPECIAL = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+_WORDS = ((bool, "true or false"), (str, "text"), (int, "a whole number"), (float, "a number"))
+_WORD = {bool: "a true/false", str: "text", int: "a number", float: "a number", list: "a list", dict: "an object"}
+
+
+class WrongType(Exception):
+    """A value is not what the log's format allows; the message says found and allowed."""
+
+
+def _refuse(value: Any, allowed: str) -> WrongType:
+    shown = repr(value) if len(repr(value)) <= 40 else repr(value)[:37] + "..."
+    return WrongType(f"found {_WORD.get(type(value), 'null')} {shown}, allowed is {allowed}")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _refuse(value, "text")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _refuse(value, "true or false")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _refuse(value, "a whole number")
+    return value
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, str) and value in _SPECIAL:
+        return _SPECIAL[value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _refuse(value, "a number")
+    return value
+
+
+def _anything(value: Any) -> Any:
+    return value
+
+
+def _inside(read: Read, value: Any, where: str) -> Any:
+    try:
+        return read(value)
+    except WrongType as error:
+        raise WrongType(f"{where}: {error}") from None
+
+
+def _sequence(item: Read) -> Read:
+    def read(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise _refuse(value, "a list")
+        return tuple(_inside(item, one, f"item {i}") for i, one in enumerate(value))
+
+    return read
+
+
+def _key(kind: Any, key: str) -> Any:
+    if kind is not int:
+        return key
+    try:
+        return int(key)
+    except ValueError:
+        raise _refuse(key, "a whole number as key") from None
+
+
+def _mapping(kind: Any, item: Read) -> Read:
+    def read(value: Any) -> dict[Any, Any]:
+        if not isinstance(value, dict):
+            raise _refuse(value, "an object")
+        present = {key: one for key, one in value.items() if one is not None}
+        return {_key(kind, key): _inside(item, one, f"key {key!r}") for key, one in present.items()}
+
+    return read
+
+
+def _either(hints: tuple[Any, ...]) -> Read:
+    words = " or ".join(word for kind, word in _WORDS if kind in hints)
+    readers = tuple(reader(hint) for hint in hints if hint is not type(None))
+
+    def read(value: Any) -> Any:
+        for one in readers:
+            try:
+                return one(value)
+            except WrongType:
+                continue
+        raise _refuse(value, words)
+
+    return read
+
+
+_PLAIN: Mapping[Any, Read] = {str: _text, bool: _flag, int: _whole, float: _number, Any: _anything}
+
+
+@cache
+def reader(hint: Any) -> Read:
+    """Return the function that reads one JSON value as `hint`; it raises WrongType."""
+    if hint in _PLAIN:
+        return _PLAIN[hint]
+    if is_dataclass(hint):
+        return _record(hint)
+    match get_origin(hint), get_args(hint):
+        case origin, (item, end) if origin is tuple and end is ...:
+            return _sequence(reader(item))
+        case origin, (key, item) if origin is Mapping:
+            return _mapping(key, reader(item))
+        case origin, hints if origin in (Union, types.UnionType):
+            return _either(hints)
+    raise TypeError(f"{hint} is not a type that a log line may hold")
+
+
+def _record(cls: Any) -> Read:
+    hints = get_type_hints(cls)
+    readers = {one.name: reader(hints[one.name]) for one in fields(cls)}
+    required = {one.name for one in fields(cls) if one.default is MISSING and one.default_factory is MISSING}
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise _refuse(value, "an object")
+        missing = sorted(key for key in required if value.get(key) is None)
+        if missing:
+            raise WrongType(f"key {missing[0]!r} is missing, and a reader cannot do without it")
+        present = {key: one for key, one in value.items() if key in readers and one is not None}
+        return cls(**{key: _inside(readers[key], one, f"key {key!r}") for key, one in present.items()})
+
+    return read

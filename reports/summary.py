@@ -1,0 +1,229 @@
+"""What the lines of a log add up to: one cell per op, row and runtime, which every report shows."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+
+from opconform.reports.lines import CaseLine, FailureLine, place
+from opconform.reports.log import Log
+
+#: worst first; a cell has the status of its worst line
+STATUSES = ("fail", "known", "pass", "unsupported", "absent")
+
+#: which verdict names a cell that has several, the most telling first
+GRAVITY = (
+    "crash",
+    "timeout",
+    "wrong-value",
+    "wrong-shape",
+    "wrong-dtype",
+    "accepts-invalid",
+    "rejects-valid",
+    "over-budget",
+    "declined",
+    "infra",
+    "pass",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """The error that came closest to its limit, or passed it furthest; both in `unit`."""
+
+    error: float
+    limit: float
+    unit: str
+    case: str
+
+    @property
+    def share(self) -> float:
+        """Return error / limit: above 1 the bound is broken, infinite where nothing is allowed."""
+        if math.isnan(self.error):
+            return math.inf
+        if self.limit > 0:
+            return self.error / self.limit
+        return math.inf if self.error > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One op, or row, on one runtime."""
+
+    status: str = "absent"
+    verdicts: Mapping[str, int] = field(default_factory=dict)  # verdict -> lines
+    lines: int = 0
+    cases: int = 0
+    seconds: float = 0.0
+    worst: Worst | None = None
+    reasons: tuple[str, ...] = ()
+    histogram: Mapping[int, int] = field(default_factory=dict)
+    meters: Mapping[str, float] = field(default_factory=dict)  # the largest of each
+
+    @property
+    def word(self) -> str:
+        """Return the cell's verdict in a word: the gravest of its verdicts, or what is the case instead."""
+        match self.status:
+            case "absent":
+                return "not run"
+            case "unsupported":
+                return "not supported"
+            case _:
+                return next((verdict for verdict in GRAVITY if verdict in self.verdicts), "pass")
+
+
+Key = tuple[str, str, str]  # op, row, runtime@target
+Cells = Mapping[Key, Cell]
+
+ABSENT = Cell()
+
+
+def reason(line: CaseLine | FailureLine) -> str:
+    """Return why a deviation is expected, or "" where no expectation covers the line."""
+    because = line.because if isinstance(line, FailureLine) else ""
+    return because or (line.expected if isinstance(line.expected, str) else "")
+
+
+def status(line: CaseLine | FailureLine) -> str:
+    """Return what a line means for its cell: pass, known, unsupported or fail.
+
+    A line that is expected without a reason is a row that the runtime does not claim.
+    """
+    if line.verdict == "pass":
+        return "pass"
+    if reason(line):
+        return "known"
+    return "unsupported" if line.expected is True else "fail"
+
+
+def _worst_of(line: CaseLine) -> Worst | None:
+    judged = line.verdict in ("pass", "wrong-value") and not line.law and bool(line.unit)
+    return Worst(line.error, line.limit, line.unit, line.case) if judged else None
+
+
+def cell_of(line: CaseLine) -> Cell:
+    """Return the cell of one line alone."""
+    why = reason(line)
+    return Cell(
+        status=status(line),
+        verdicts={line.verdict: 1},
+        lines=1,
+        cases=line.cases,
+        seconds=line.seconds,
+        worst=_worst_of(line),
+        reasons=(why,) if why and line.verdict != "pass" else (),
+        histogram={} if line.law else line.histogram,
+        meters=line.meters,
+    )
+
+
+def worse(one: Worst | None, two: Worst | None) -> Worst | None:
+    """Return the error with the larger share of its limit; of equal shares the larger error."""
+    found = [worst for worst in (one, two) if worst is not None]
+    return max(found, key=lambda worst: (worst.share, worst.error), default=None)
+
+
+def join(one: Cell, two: Cell) -> Cell:
+    """Return the cell of all lines of both."""
+    return Cell(
+        status=min(one.status, two.status, key=STATUSES.index),
+        verdicts=Counter(one.verdicts) + Counter(two.verdicts),
+        lines=one.lines + two.lines,
+        cases=one.cases + two.cases,
+        seconds=one.seconds + two.seconds,
+        worst=worse(one.worst, two.worst),
+        reasons=tuple(dict.fromkeys((*one.reasons, *two.reasons))),
+        histogram=Counter(one.histogram) + Counter(two.histogram),
+        meters={
+            key: max(one.meters.get(key, -math.inf), two.meters.get(key, -math.inf))
+            for key in {**one.meters, **two.meters}
+        },
+    )
+
+
+def cells(log: Log) -> Cells:
+    """Return the cell of every op, row and runtime that has lines."""
+    groups: dict[Key, list[CaseLine]] = {}
+    for line in log.cases:
+        groups.setdefault((line.op, line.row, place(line.runtime, line.target)), []).append(line)
+    return {key: _joined(lines) for key, lines in groups.items()}
+
+
+def _joined(lines: Iterable[CaseLine]) -> Cell:
+    """Join many lines; the counters are filled in place of `join`, which would copy them for each line."""
+    parts = [cell_of(line) for line in lines]
+    histogram: Counter[int] = Counter()
+    verdicts: Counter[str] = Counter()
+    meters: dict[str, float] = {}
+    for part in parts:
+        histogram.update(part.histogram)
+        verdicts.update(part.verdicts)
+        meters |= {key: max(value, meters.get(key, value)) for key, value in part.meters.items()}
+    return Cell(
+        status=min((part.status for part in parts), key=STATUSES.index),
+        verdicts=verdicts,
+        lines=len(parts),
+        cases=sum(part.cases for part in parts),
+        seconds=sum(part.seconds for part in parts),
+        worst=reduce(worse, (part.worst for part in parts), None),
+        reasons=tuple(dict.fromkeys(why for part in parts for why in part.reasons)),
+        histogram=histogram,
+        meters=meters,
+    )
+
+
+def folded(found: Cells) -> Mapping[tuple[str, str], Cell]:
+    """Return the cell of every whole op on every runtime, by op and `runtime@target`."""
+    result: dict[tuple[str, str], Cell] = {}
+    for (op, _, where), cell in found.items():
+        result[op, where] = join(result.get((op, where), ABSENT), cell)
+    return result
+
+
+def ops(log: Log) -> tuple[str, ...]:
+    """Return every op that the log names, in alphabetical order."""
+    return tuple(sorted({one.op for one in log.specs} | {one.op for one in log.cases} | {one.op for one in log.costs}))
+
+
+def rows(log: Log) -> Mapping[str, tuple[str, ...]]:
+    """Return the rows of every op: first as its spec lists them, then what only cases name."""
+    found: dict[str, dict[str, None]] = {op: {} for op in ops(log)}
+    for spec in log.specs:
+        found[spec.op] |= dict.fromkeys(spec.rows)
+    for line in log.cases:
+        found[line.op][line.row] = None
+    return {op: tuple(mine) for op, mine in found.items()}
+
+
+def runtimes(log: Log) -> tuple[str, ...]:
+    """Return `runtime@target` of everything that ran, in the header's order, then as cases name them."""
+    listed = [place(one.name, one.target) for one in log.runtimes]
+    ran = [place(line.runtime, line.target) for line in log.cases]
+    missing = {place(one.runtime, one.target) for one in log.unavailable}
+    return tuple(where for where in dict.fromkeys([*listed, *ran]) if where not in missing or where in set(ran))
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The run in figures. `verdicts` counts judged cases, `statuses` log lines."""
+
+    lines: int
+    cases: int
+    seconds: float
+    verdicts: Mapping[str, int]
+    statuses: Mapping[str, int]
+
+
+def totals(found: Iterable[Cell], log: Log) -> Totals:
+    """Add up a whole log."""
+    verdicts: Counter[str] = Counter()
+    statuses: Counter[str] = Counter()
+    for line in log.cases:
+        verdicts[line.verdict] += line.cases
+        statuses[status(line)] += 1
+    parts = list(found)
+    seconds = sum(footer.seconds for footer in log.footers) or sum(part.seconds for part in parts)
+    return Totals(len(log.cases), sum(part.cases for part in parts), seconds, verdicts, statuses)
