@@ -113,7 +113,7 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
     if real == 0:
         return 0, 0
     mantissa, shift = math.frexp(real)
-    q31 = int(math.floor(abs(mantissa) * 2**31 + 0.5)) * (1 if mantissa > 0 else -1)
+    q31 = math.floor(abs(mantissa) * 2**31 + 0.5) * (1 if mantissa > 0 else -1)
     if q31 == 2**31:
         q31, shift = 2**30, shift + 1
     return (0, 0) if shift < -31 else (q31, shift)

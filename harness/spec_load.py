@@ -1,0 +1,185 @@
+"""YAML -> OpSpec: strict; every error is one line with file:line, the finding and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from opconform.harness import schema, spec_parts
+from opconform.harness.expr import Expression
+from opconform.harness.model import DTYPES
+from opconform.harness.spec import Clause, OpSpec, Require
+from opconform.harness.spec_parts import Reader
+from opconform.harness.yamlish import Dict, SpecError, load, loads
+
+SECTIONS = {
+    "required": ("op", "summary", "outputs", "types", "tolerance"),
+    "optional": (
+        "see", "inputs", "attributes", "domain", "derive", "quantization", "require", "invalid", "properties",
+        "graph", "stateful", "exhaustive", "budgets", "canonical",
+    ),
+}  # fmt: skip
+
+
+def spec_folder() -> Path:
+    """Return the folder of the op specs that came with this installation."""
+    return Path(str(files("opconform") / "specs" / "ops"))
+
+
+def load_all(folder: Path | None = None) -> Mapping[str, OpSpec]:
+    """Load every spec of a folder by op name, sorted; raise SpecError at the first bad one."""
+    paths = sorted((folder or spec_folder()).glob("*.yaml"))
+    specs = [load_spec(path) for path in paths]
+    return {spec.op: spec for spec in sorted(specs, key=lambda s: s.op)}
+
+
+def load_spec(path: Path) -> OpSpec:
+    """Load one spec file; raise SpecError."""
+    spec = _spec(Reader(_shown(path)), load(path))
+    if path.stem != spec.op.lower():
+        raise SpecError(_shown(path), 1, f"op is {spec.op}, so the file must be named {spec.op.lower()}.yaml")
+    return spec
+
+
+def parse_spec(text: str, where: str = "spec") -> OpSpec:
+    """Load a spec from text; `where` names it in errors."""
+    return _spec(Reader(where), loads(text, where))
+
+
+def _shown(path: Path) -> str:
+    """Name a spec the same on every machine, so that logs do not depend on where it lies."""
+    parent = path.resolve().parent
+    return f"specs/ops/{path.name}" if parent.name == "ops" else str(path)
+
+
+def _spec(read: Reader, top: Any) -> OpSpec:
+    read.mapping(top, "a spec", SECTIONS["required"], SECTIONS["optional"])
+    op = read.text(top, "op")
+    if op not in schema.OPS:
+        raise read.error(top.lines["op"], f"unknown op '{op}'; it must stand in harness/schema.py")
+    types = _types(read, top)
+    slots_in, slots_out = spec_parts.slots(read, top, "inputs"), spec_parts.slots(read, top, "outputs")
+    domain = dict(top.get("domain") or {})
+    values, specials = domain.pop("values", {}), domain.pop("specials", [])
+    spec = OpSpec(
+        op=op,
+        file=read.where,
+        summary=read.text(top, "summary"),
+        see=tuple(top.get("see", ())),
+        inputs=slots_in,
+        outputs=slots_out,
+        attributes=spec_parts.attributes(read, top),
+        domain=spec_parts.draws(read, top.get("domain") or Dict(), domain),
+        derive={
+            name: read.expression(rule, read.line(top["derive"], name)) for name, rule in top.get("derive", {}).items()
+        },
+        values=spec_parts.value_ranges(read, values),
+        specials=spec_parts.specials(read, top, specials),
+        types=types,
+        type_clauses=_type_clauses(top["types"]),
+        quantization=spec_parts.quantization(read, top, types),
+        require=_requires(read, top, types),
+        invalid=spec_parts.invalids(read, top, types),
+        tolerance=spec_parts.tolerances(read, top, types),
+        laws=spec_parts.laws(read, top, types),
+        graph=spec_parts.graph(read, top),
+        stateful=bool(top.get("stateful", False)),
+        exhaustive=tuple(top.get("exhaustive", ())),
+        budgets=spec_parts.budgets(read, top),
+        canonical=dict(top.get("canonical", {})),
+    )
+    _check_slots(read, top, spec)
+    _check_symbols(read, top, spec)
+    return spec
+
+
+def _derive(read: Reader, top: Dict) -> Mapping[str, Expression]:
+    section = read.section(top, "derive")
+    return {name: read.expression(rule, section.lines[name]) for name, rule in section.items()}
+
+
+def _types(read: Reader, top: Dict) -> Mapping[str, Mapping[str, str]]:
+    table = read.section(top, "types")
+    for row, dtypes in table.items():
+        line = table.lines[row]
+        if not isinstance(dtypes, dict):
+            raise read.error(line, f"row {row} must map slots to dtypes, e.g. {{x: {row}, y: {row}}}")
+        for slot, dtype in dtypes.items():
+            if dtype not in DTYPES:
+                raise read.error(line, f"row {row}: unknown dtype '{dtype}' of {slot}; known: {', '.join(DTYPES)}")
+    if not table:
+        raise read.error(top.lines["types"], "no rows; at least one legal row is needed")
+    return {row: dict(dtypes) for row, dtypes in table.items()}
+
+
+def _type_clauses(table: Dict) -> Mapping[str, Clause]:
+    return {
+        row: Clause(f"row.{row}", "type", table.lines[row], f"{row}: {dict(table[row])}", rows=(row,)) for row in table
+    }
+
+
+def _requires(read: Reader, top: Dict, types: Mapping[str, Any]) -> tuple[Require, ...]:
+    section = top.get("require") or Dict()
+    result = []
+    for label, body in section.items():
+        line = read.line(section, label)
+        read.mapping(body, f"require {label}", ("that", "why"), ("for",), line)
+        rows = spec_parts.rows_of(read, body, types, line)
+        clause = Clause(label, "require", line, str(body["that"]), str(body["why"]), rows)
+        result.append(Require(clause, read.expression(body["that"], line)))
+    return tuple(result)
+
+
+def _check_slots(read: Reader, top: Dict, spec: OpSpec) -> None:
+    known = [slot.name for slot in (*spec.inputs, *spec.outputs)]
+    for row, dtypes in spec.types.items():
+        line = top["types"].lines[row]
+        missing, extra = set(known) - set(dtypes), set(dtypes) - set(known)
+        if missing:
+            raise read.error(line, f"row {row} gives no dtype for {sorted(missing)[0]}; every slot needs one")
+        if extra:
+            raise read.error(line, f"row {row} names '{sorted(extra)[0]}', which is no slot; slots: {', '.join(known)}")
+    fields = schema.OPTIONS[schema.OPS[spec.op][1]].fields if schema.OPS[spec.op][1] else {}
+    for attribute in spec.attributes:
+        if attribute.name not in fields and not spec.graph:
+            allowed = ", ".join(fields) or "none"
+            raise read.error(attribute.line, f"{spec.op} has no option '{attribute.name}'; allowed: {allowed}")
+    for slot_name in spec.exhaustive:
+        if slot_name not in known:
+            raise read.error(top.lines["exhaustive"], f"'{slot_name}' is no slot; slots: {', '.join(known)}")
+
+
+def _check_symbols(read: Reader, top: Dict, spec: OpSpec) -> None:
+    """Fail on any expression that names a symbol nobody defines."""
+    slots = {slot.name for slot in (*spec.inputs, *spec.outputs)}
+    known = {a.name for a in spec.attributes} | {d.name for d in spec.domain} | set(spec.derive) | slots | {"row", "i"}
+    for expression, line in _all_expressions(spec):
+        unknown = sorted(expression.names - known)
+        if unknown:
+            raise read.error(
+                line,
+                f"'{expression.text}' uses '{unknown[0]}', which nothing defines; "
+                f"known: {', '.join(sorted(known - {'i'}))}; define it in domain or derive",
+            )
+
+
+def _all_expressions(spec: OpSpec) -> Iterable[tuple[Expression, int]]:
+    for slot in (*spec.inputs, *spec.outputs):
+        parts = [slot.shape.whole, *slot.shape.parts, slot.value, slot.repeat, slot.low, slot.high]
+        yield from ((part, slot.line) for part in parts if part is not None)
+    yield from ((a.value, a.line) for a in spec.attributes if a.value is not None)
+    for draw in spec.domain:
+        yield from ((expression, draw.line) for expression in draw.args.values())
+    yield from ((expression, 1) for expression in spec.derive.values())
+    for rules in spec.quantization.values():
+        for rule in rules.values():
+            parts = [rule.scale, rule.zero_point, rule.low, rule.high]
+            yield from ((part, rule.line) for part in parts if part is not None)
+    yield from ((r.that, r.clause.line) for r in spec.require)
+    for tolerances in spec.tolerance.values():
+        for t in tolerances:
+            yield from ((part, t.clause.line) for part in (t.limit, t.floor) if part is not None)
+    yield from ((law.when, law.clause.line) for law in spec.laws if law.when is not None)
+    yield from ((invalid.when, invalid.clause.line) for invalid in spec.invalid if invalid.when is not None)
