@@ -1,0 +1,197 @@
+"""Names -> runtimes: entry points, `path/to/file.py:Class` and `exec:COMMAND`; manifests.
+
+Looking a runtime up imports no runtime of the entry points: what the harness needs to know stands in the
+`runtime.yaml` beside the class.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import shlex
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from opconform.harness.manifest import Card, ManifestError, load_manifest, read_card
+from opconform.harness.runtime import Manifest, Runtime, RuntimeFailure, Unavailable
+
+__all__ = ("Handle", "UnknownRuntime", "claims_row", "load_manifest", "manifests", "matches", "names", "resolve")
+
+GROUP = "opconform.runtimes"
+Factory = Callable[[str], Runtime]
+
+
+class UnknownRuntime(RuntimeFailure):
+    """No runtime answers to the name; the message lists those that do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """One runtime on one target or in one variant, found but not started.
+
+    `source` finds it again in another process. `at` is the variant or target, never empty for a runtime
+    that declares any. `command` is set for exec runtimes only, `load` for all others.
+    `unavailable` is one line that says how to get what is missing here, or "".
+    """
+
+    source: str
+    name: str
+    at: str
+    manifest: Manifest
+    load: Callable[[], Factory] | None = None
+    command: tuple[str, ...] = ()
+    unavailable: str = ""
+
+    @property
+    def label(self) -> str:
+        """Return the name that logs and reports use, e.g. litert@ref."""
+        return f"{self.name}@{self.at}" if self.at else self.name
+
+    @property
+    def target(self) -> str:
+        """Return where it executes: the target, "host" for variants of a host runtime."""
+        return self.at if self.at in self.manifest.targets else "host"
+
+    @property
+    def default(self) -> bool:
+        """Tell whether `at` is what the bare name means."""
+        return self.at == _default_at(self.manifest)
+
+    def instantiate(self) -> Runtime:
+        """Construct the runtime in this process. Raises Unavailable, and what its module raises."""
+        if self.load is None:
+            raise Unavailable(f"{self.label} is a program; it has no Python class")
+        return self.load()("" if self.default else self.at)
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all installed runtimes, sorted."""
+    return tuple(sorted({point.name for point in importlib.metadata.entry_points(group=GROUP)}))
+
+
+def manifests() -> tuple[Manifest, ...]:
+    """Return the manifest of every installed runtime. Raises ManifestError."""
+    return tuple(resolve(name).manifest for name in names())
+
+
+def resolve(source: str) -> Handle:
+    """Find a runtime: NAME, NAME@AT, path/to/file.py:Class, path/to/file.py:Class@AT or exec:COMMAND.
+
+    Raises UnknownRuntime, ManifestError, or Unavailable for a file that cannot be imported.
+    """
+    if source.startswith("exec:"):
+        return _exec_handle(source)
+    name, _, at = source.partition("@")
+    if ".py:" in name:
+        return _file_handle(source, name, at)
+    return _installed_handle(source, name, at)
+
+
+def _default_at(manifest: Manifest) -> str:
+    return (*manifest.variants, *manifest.targets, "")[0]
+
+
+def _choose_at(source: str, manifest: Manifest, at: str) -> str:
+    allowed = tuple(dict.fromkeys((*manifest.variants, *manifest.targets)))
+    if at and at not in allowed:
+        raise UnknownRuntime(f"runtime {source!r}: {manifest.name} has no {at!r}, allowed are {' '.join(allowed)}")
+    return at or _default_at(manifest)
+
+
+def _exec_handle(source: str) -> Handle:
+    try:
+        command = tuple(shlex.split(source.removeprefix("exec:")))
+    except ValueError as error:
+        raise UnknownRuntime(f"runtime {source!r}: {error}; quote the command as for a shell") from error
+    if not command:
+        raise UnknownRuntime("runtime 'exec:': no command, write exec:COMMAND, e.g. exec:./my_worker")
+    missing = "" if shutil.which(command[0]) else f"{source}: there is no program {command[0]!r}; give its path"
+    name = Path(command[0]).name
+    manifest = Manifest(name=name, summary=f"the program {source.removeprefix('exec:')}", rows=(), targets=("host",))
+    return Handle(source, name, "host", manifest, command=command, unavailable=missing)
+
+
+def _file_handle(source: str, place: str, at: str) -> Handle:
+    file, _, class_name = place.rpartition(":")
+    factory = _class_of(_module_of(source, Path(file)), class_name, source)
+    manifest = factory("").describe()
+    return Handle(source, manifest.name, _choose_at(source, manifest, at), manifest, lambda: factory)
+
+
+def _module_of(source: str, file: Path) -> ModuleType:
+    if not file.is_file():
+        raise UnknownRuntime(f"runtime {source!r}: there is no file {file}; write path/to/file.py:Class")
+    spec = importlib.util.spec_from_file_location(f"opconform_runtime_{file.stem}", file.resolve())
+    if spec is None or spec.loader is None:
+        raise UnknownRuntime(f"runtime {source!r}: {file} is no Python module")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise Unavailable(f"runtime {source!r}: {file} cannot be imported: {_one_line(error)}") from error
+    return module
+
+
+def _class_of(module: ModuleType, name: str, source: str) -> Factory:
+    found = getattr(module, name, None)
+    if found is None:
+        classes = sorted(key for key, value in vars(module).items() if hasattr(value, "open") and key[0] != "_")
+        raise UnknownRuntime(f"runtime {source!r}: no class {name!r}, its runtimes are {' '.join(classes) or 'none'}")
+    return found  # type: ignore[no-any-return]
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _installed_handle(source: str, name: str, at: str) -> Handle:
+    points = [point for point in importlib.metadata.entry_points(group=GROUP) if point.name == name]
+    if not points:
+        raise UnknownRuntime(
+            f"unknown runtime {source!r}, known are {' '.join(names())}, path/to/file.py:Class and exec:COMMAND"
+        )
+    card = _card_of(points[0])
+    chosen = _choose_at(source, card.manifest, at)
+    load = points[0].load
+    return Handle(source, card.manifest.name, chosen, card.manifest, load, unavailable=_missing(card))
+
+
+@cache
+def _card_of(point: importlib.metadata.EntryPoint) -> Card:
+    """Read the runtime.yaml beside the module of an entry point; without one ask the class itself."""
+    spec = importlib.util.find_spec(point.module)
+    beside = Path(spec.origin).parent / "runtime.yaml" if spec and spec.origin else None
+    if beside is None or not beside.is_file():
+        return Card(manifest=point.load()("").describe())
+    card = read_card(beside)
+    if card.manifest.name != point.name:
+        raise ManifestError(f"{beside}: name is {card.manifest.name!r}, the entry point says {point.name!r}")
+    return replace(card, manifest=replace(card.manifest, version=_version(card.distribution or "opconform")))
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _missing(card: Card) -> str:
+    if not card.distribution or _version(card.distribution):
+        return ""
+    return f"{card.manifest.name}: the package {card.distribution} is missing; {card.get}"
+
+
+def claims_row(manifest: Manifest, op: str, row: str) -> bool:
+    """Tell whether a manifest claims a row: a glob of `rows` takes it and none of `except_rows`."""
+    return matches(manifest.rows, op, row) and not matches(manifest.except_rows, op, row)
+
+
+def matches(patterns: Sequence[str], op: str, row: str) -> bool:
+    """Tell whether any glob matches OP/row; a glob without a slash stands for all rows of the ops it matches."""
+    return any(fnmatchcase(f"{op}/{row}", glob if "/" in glob else f"{glob}/*") for glob in patterns)

@@ -1,0 +1,92 @@
+"""litert: the ai-edge-litert package, with one of its three resolvers as the variant.
+
+`ref` are its reference kernels, `builtin` its optimized ones, `xnnpack` what an application gets by default.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from opconform.harness.model import Array
+from opconform.harness.runtime import InvalidModel, Manifest, Unavailable, Unsupported
+
+RESOLVERS: Mapping[str, str] = {
+    "ref": "BUILTIN_REF",
+    "builtin": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
+    "xnnpack": "BUILTIN",
+}
+# LiteRT has no error codes: these are its words for "legal, but not here".
+_UNSUPPORTED = re.compile(
+    r"didn't find op|unsupported|not (currently |yet )?(supported|implemented)|only supports?\b|newer model|unresolved",
+    re.IGNORECASE,
+)
+
+
+class LiteRT:
+    """The real TensorFlow Lite interpreter; `variant` is ref (default), builtin or xnnpack."""
+
+    def __init__(self, variant: str = "") -> None:
+        self._resolver = RESOLVERS[variant or "ref"]
+
+    def describe(self) -> Manifest:
+        """Return name and variants; rows and limits stand in runtime.yaml."""
+        return Manifest(name="litert", variants=tuple(RESOLVERS))
+
+    def warm(self) -> None:
+        """Import the package. Raises Unavailable."""
+        _interpreter_module()
+
+    def open(self, model: bytes) -> Session:
+        """Open a model. Raises InvalidModel, Unsupported or Unavailable."""
+        module = _interpreter_module()
+        resolver = module.OpResolverType[self._resolver]
+        try:
+            interpreter = module.Interpreter(model_content=model, num_threads=1, experimental_op_resolver_type=resolver)
+            interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            raise _failure(error) from error
+        return Session(interpreter)
+
+
+class Session:
+    """One interpreter with its tensors allocated."""
+
+    def __init__(self, interpreter: Any) -> None:
+        self._interpreter = interpreter
+        self._inputs = [detail["index"] for detail in interpreter.get_input_details()]
+        self._outputs = [detail["index"] for detail in interpreter.get_output_details()]
+
+    def run(self, inputs: Sequence[Array]) -> Sequence[Array]:
+        """Invoke once; the outputs are copies. Raises InvalidModel or Unsupported."""
+        if len(inputs) != len(self._inputs):
+            raise InvalidModel(f"{len(inputs)} inputs given, the model has {len(self._inputs)}")
+        try:
+            for index, array in zip(self._inputs, inputs, strict=True):
+                self._interpreter.set_tensor(index, array)
+            self._interpreter.invoke()
+            return [self._interpreter.get_tensor(index) for index in self._outputs]
+        except (RuntimeError, ValueError) as error:
+            raise _failure(error) from error
+
+    def meters(self) -> Mapping[str, int]:
+        """Return nothing: LiteRT tells no costs."""
+        return {}
+
+    def close(self) -> None:
+        """Free the interpreter."""
+        del self._interpreter
+
+
+def _interpreter_module() -> Any:
+    try:
+        return importlib.import_module("ai_edge_litert.interpreter")
+    except ImportError as error:
+        raise Unavailable(f"litert: {error}; pip install ai-edge-litert") from error
+
+
+def _failure(error: Exception) -> InvalidModel | Unsupported:
+    text = " ".join(str(error).split())
+    return Unsupported(text) if _UNSUPPORTED.search(text) else InvalidModel(text)
