@@ -74,6 +74,7 @@ typedef struct opc_interpreter {
     const char *why; /* text of the last error, or NULL */
     uint32_t budget; /* nodes that one invocation may run; 0: no limit */
     uint32_t spent;
+    uint32_t peak; /* most bytes in use while opening */
     int32_t bad_node; /* where the last error happened, -1: not in a node */
     int32_t bad_code;
     uint32_t graph_count;

@@ -1,5 +1,6 @@
 #include "fixedpoint.h"
 
+#include <math.h>
 #include <string.h>
 
 int32_t opc_srdhm(int32_t a, int32_t b) {
@@ -32,9 +33,10 @@ int32_t opc_mbqm(int32_t x, opc_multiplier m) {
 
 int32_t opc_mbqm64(int64_t x, opc_multiplier m) {
     const int32_t reduced = m.mantissa < 0x7FFF0000 ? (m.mantissa + (1 << 15)) >> 16 : 0x7FFF;
-    const int32_t total = 15 - m.shift; /* 8 ... 46 */
-    const int64_t rounded = x * reduced + (INT64_C(1) << (total - 1));
-    return (int32_t)(rounded >> total);
+    const uint32_t total = (uint32_t)(15 - m.shift) & 63U; /* 8 ... 46 */
+    /* |x * reduced| < 2^62 under the contract; unsigned, so that a broken contract only makes a wrong number. */
+    const uint64_t rounded = (uint64_t)x * (uint64_t)reduced + ((UINT64_C(1) << total) >> 1);
+    return (int32_t)((int64_t)rounded >> total);
 }
 
 /* A positive float as mantissa * 2^exponent with mantissa in [2^23, 2^24); mantissa 0 for zero. */
@@ -74,29 +76,53 @@ static opc_multiplier round_to_31_bits(uint64_t mantissa, int32_t exponent) {
     return m;
 }
 
-opc_multiplier opc_multiplier_of(float a, float b, float c, int32_t exponent) {
-    int32_t power_a;
-    int32_t power_b;
-    int32_t power_c;
-    const uint64_t product = (uint64_t)split_float(a, &power_a) * split_float(b, &power_b);
-    const uint32_t divisor = split_float(c, &power_c);
-    if (product == 0 || divisor == 0) {
-        const opc_multiplier zero = {0, 0};
-        return zero;
-    }
-    /* product < 2^48, divisor in [2^23, 2^24): long division until the quotient has 53 bits, i.e. reaches 2^52. */
-    uint64_t quotient = product / divisor; /* < 2^25 */
-    uint32_t remainder = (uint32_t)(product - quotient * divisor);
-    int32_t power = exponent + power_a + power_b - power_c;
-    for (; quotient < (UINT64_C(1) << 52); power--) {
+/* dividend / divisor * 2^power with a quotient of `bits` bits, rounded half to even (so it may reach 2^bits).
+ * 0 < dividend < 2^48, 2^23 <= divisor < 2^24, and the quotient has at most `bits` bits to begin with. */
+static uint64_t divide(uint64_t dividend, uint32_t divisor, uint32_t bits, int32_t *power) {
+    uint64_t quotient = dividend / divisor; /* < 2^25 */
+    uint32_t remainder = (uint32_t)(dividend - quotient * divisor);
+    for (; quotient >> (bits - 1) == 0; *power -= 1) {
         remainder <<= 1; /* < 2^25 */
         const uint32_t bit = remainder >= divisor ? 1U : 0U;
         remainder -= bit * divisor;
         quotient = (quotient << 1) | bit;
     }
     const uint32_t twice = remainder << 1;
-    quotient += twice > divisor || (twice == divisor && (quotient & 1U) != 0) ? 1U : 0U;
+    const bool up = twice > divisor || (twice == divisor && (quotient & 1U) != 0);
+    return quotient + (up ? 1U : 0U);
+}
+
+static const opc_multiplier zero_multiplier = {0, 0};
+
+static opc_multiplier quotient_of(uint64_t product, float c, int32_t power) {
+    int32_t power_c;
+    const uint32_t divisor = split_float(c, &power_c);
+    if (product == 0 || divisor == 0) {
+        return zero_multiplier;
+    }
+    power -= power_c;
+    const uint64_t quotient = divide(product, divisor, 53, &power);
     return round_to_31_bits(quotient, power);
+}
+
+opc_multiplier opc_multiplier_of(float a, float b, float c, int32_t exponent) {
+    int32_t power_a;
+    int32_t power_b;
+    const uint64_t product = (uint64_t)split_float(a, &power_a) * split_float(b, &power_b);
+    return quotient_of(product, c, exponent + power_a + power_b);
+}
+
+opc_multiplier opc_multiplier_of_rounded(float a, float b, float c) {
+    int32_t power;
+    int32_t power_b;
+    uint64_t product = (uint64_t)split_float(a, &power) * split_float(b, &power_b);
+    /* product < 2^48 has 47 or 48 bits: round them to 24, half to even. A subnormal product is not rounded further;
+     * it would make a factor far below 2^-32 unless c is subnormal, too. */
+    const uint32_t drop = product >> 47 != 0 ? 24 : 23;
+    const uint64_t half = UINT64_C(1) << (drop - 1);
+    const uint64_t odd = (product >> drop) & 1U;
+    product = (product + half - 1 + odd) >> drop;
+    return quotient_of(product, c, power + power_b + (int32_t)drop);
 }
 
 opc_multiplier opc_multiplier_of_double(double d) {
@@ -105,8 +131,7 @@ opc_multiplier opc_multiplier_of_double(double d) {
     const uint64_t fraction = bits & ((UINT64_C(1) << 52) - 1U);
     const int32_t power = (int32_t)((bits >> 52) & 0x7FFU);
     if (power == 0) { /* zero or subnormal: far below 2^-32 */
-        const opc_multiplier zero = {0, 0};
-        return zero;
+        return zero_multiplier;
     }
     return round_to_31_bits(fraction | (UINT64_C(1) << 52), power - 1075);
 }
@@ -137,11 +162,72 @@ void opc_dtype_range(uint8_t dtype, int32_t *lo, int32_t *hi) {
     }
 }
 
-/* round(limit / scale) with the quotient in float32, half away from zero, saturated to +-2^20: beyond every range here. */
-static int32_t quantized_limit(int32_t limit, float scale) {
-    const float quotient = (float)limit / scale;
-    if (quotient >= 1048576.0f) {
+/* round(limit / scale), half away from zero, where the quotient is first rounded to a float; saturated at 2^20, which is
+ * beyond every range that the caller clamps to. In integers, so that no image needs a float library for it. */
+static int32_t quantized_limit(uint32_t limit, float scale) {
+    int32_t power;
+    int32_t power_of_limit;
+    const uint32_t divisor = split_float(scale, &power);
+    if (divisor == 0) {
         return 1 << 20;
     }
-    return (int32_t)(quotient + 0.5f) - ((float)(int32_t)(quotient + 0.5f) - quotient > 0.5f ? 1 : 0);
+    const uint32_t dividend = split_float((float)limit, &power_of_limit);
+    power = power_of_limit - power;
+    const uint64_t quotient = divide(dividend, divisor, 24, &power);
+    /* quotient is in [2^23, 2^24]; the value is quotient * 2^power. */
+    if (power > -4) {
+        return 1 << 20;
+    }
+    return power < -25 ? 0 : (int32_t)((quotient + (UINT64_C(1) << (uint32_t)(-power - 1))) >> (uint32_t)-power);
+}
+
+opc_status opc_activation_range(opc_node *node, const opc_tensor *output, uint8_t activation, int32_t *lo, int32_t *hi) {
+    opc_dtype_range(output->dtype, lo, hi);
+    /* Far outside every 8- and 16-bit range, and far from overflow. */
+    const int32_t zero = opc_clamp(opc_zero_point(output, 0), -(1 << 20), 1 << 20);
+    const float scale = opc_scale(output, 0);
+    int32_t low = *lo;
+    int32_t high = *hi;
+    switch (activation) {
+        case OPC_ACT_NONE:
+            return OPC_OK;
+        case OPC_ACT_RELU:
+            low = zero;
+            break;
+        case OPC_ACT_RELU6:
+            low = zero;
+            high = zero + quantized_limit(6, scale);
+            break;
+        case OPC_ACT_RELU_N1_TO_1:
+            low = zero - quantized_limit(1, scale);
+            high = zero + quantized_limit(1, scale);
+            break;
+        default:
+            return OPC_FAIL(node, OPC_UNSUPPORTED, "fused activation");
+    }
+    *lo = low > *lo ? low : *lo;
+    *hi = high < *hi ? high : *hi;
+    return OPC_OK;
+}
+
+opc_status opc_float_activation_range(opc_node *node, uint8_t activation, float *lo, float *hi) {
+    *lo = -HUGE_VALF;
+    *hi = HUGE_VALF;
+    switch (activation) {
+        case OPC_ACT_NONE:
+            return OPC_OK;
+        case OPC_ACT_RELU:
+            *lo = 0.0f;
+            return OPC_OK;
+        case OPC_ACT_RELU6:
+            *lo = 0.0f;
+            *hi = 6.0f;
+            return OPC_OK;
+        case OPC_ACT_RELU_N1_TO_1:
+            *lo = -1.0f;
+            *hi = 1.0f;
+            return OPC_OK;
+        default:
+            return OPC_FAIL(node, OPC_UNSUPPORTED, "fused activation");
+    }
 }

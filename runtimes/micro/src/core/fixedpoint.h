@@ -38,6 +38,8 @@ int32_t opc_mbqm64(int64_t x, opc_multiplier m);
  * in a double, the quotient is rounded to 53 bits half to even, then to 31 bits half away from zero.
  * a, b >= 0 and c > 0, all finite. Factors under 2^-32 become {0, 0}. */
 opc_multiplier opc_multiplier_of(float a, float b, float c, int32_t exponent);
+/* The same with the product a * b rounded to a float first, as per-tensor FULLY_CONNECTED and BATCH_MATMUL do. */
+opc_multiplier opc_multiplier_of_rounded(float a, float b, float c);
 /* The same of one double, for kernels that need double arithmetic anyway. d >= 0 and finite. */
 opc_multiplier opc_multiplier_of_double(double d);
 /* -1, 0 or 1 as the factor is below, equal to or above 1, for checks such as "the factor must be below 1". */
