@@ -10,6 +10,8 @@ import importlib.metadata
 import importlib.util
 import shlex
 import shutil
+import sys
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -126,13 +128,18 @@ def _file_handle(source: str, place: str, at: str) -> Handle:
 def _module_of(source: str, file: Path) -> ModuleType:
     if not file.is_file():
         raise UnknownRuntime(f"runtime {source!r}: there is no file {file}; write path/to/file.py:Class")
-    spec = importlib.util.spec_from_file_location(f"opconform_runtime_{file.stem}", file.resolve())
+    name = f"opconform_runtime_{file.stem}_{zlib.crc32(bytes(file.resolve())):08x}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, file.resolve())
     if spec is None or spec.loader is None:
         raise UnknownRuntime(f"runtime {source!r}: {file} is no Python module")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up there
     try:
         spec.loader.exec_module(module)
     except Exception as error:
+        del sys.modules[name]
         raise Unavailable(f"runtime {source!r}: {file} cannot be imported: {_one_line(error)}") from error
     return module
 
@@ -140,7 +147,8 @@ def _module_of(source: str, file: Path) -> ModuleType:
 def _class_of(module: ModuleType, name: str, source: str) -> Factory:
     found = getattr(module, name, None)
     if found is None:
-        classes = sorted(key for key, value in vars(module).items() if hasattr(value, "open") and key[0] != "_")
+        here = {key for key, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__}
+        classes = sorted(key for key in here if hasattr(getattr(module, key), "open"))
         raise UnknownRuntime(f"runtime {source!r}: no class {name!r}, its runtimes are {' '.join(classes) or 'none'}")
     return found  # type: ignore[no-any-return]
 

@@ -117,7 +117,10 @@ def _run(session: Session | None, frame: wire.Frame) -> tuple[int, int, bytes]:
         return wire.ERROR, frame.sequence, _failure(wire.BAD_FRAME, str(error))
     try:
         outputs = [np.asarray(output) for output in session.run(inputs)]
-        return wire.RESULT, frame.sequence, wire.encode_result(outputs, session.meters())
+        payload = wire.encode_result(outputs, session.meters())
+        if len(payload) > wire.MAX_PAYLOAD:
+            raise ValueError(f"RESULT of {len(payload)} bytes, a frame holds {wire.MAX_PAYLOAD}")
+        return wire.RESULT, frame.sequence, payload
     except Exception as error:
         return wire.ERROR, frame.sequence, _explain(error, wire.INVALID_INPUT)
 

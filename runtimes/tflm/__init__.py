@@ -96,7 +96,7 @@ def _wrapper(model: bytes) -> Any:
 
 
 def _count_tensors(model: bytes) -> tuple[int, int]:
-    """Return the numbers of inputs and outputs. TFLM follows offsets unchecked, so walk them here and refuse a torn file."""
+    """Return the numbers of inputs and outputs. TFLM follows offsets unchecked: walk them first."""
     try:
         root = _package("schema").Model.GetRootAsModel(model, 0)
         for graph in map(root.Subgraphs, range(root.SubgraphsLength())):
