@@ -203,7 +203,7 @@ class Footer:
 
 Line = Header | SpecLine | Unavailable | CaseLine | FailureLine | Agreement | Coverage | Cost | Footer
 
-KINDS: Mapping[str, type[Any]] = {
+KINDS: Mapping[str, Any] = {
     "header": Header,
     "spec": SpecLine,
     "unavailable": Unavailable,

@@ -174,7 +174,9 @@ def _collect(lines: Sequence[tuple[int, Line]], name: str, warnings: tuple[str, 
 
 def _incomplete(footers: tuple[Footer, ...], name: str) -> tuple[str, ...]:
     if not footers:
-        return (f"{name}: incomplete: the footer is missing, so the run was cut short; `opconform run --resume` goes on",)
+        return (
+            f"{name}: incomplete: the footer is missing, so the run was cut short; `opconform run --resume` goes on",
+        )
     if not footers[0].complete:
         return (f"{name}: incomplete: its footer says that the run was cut short; `opconform run --resume` goes on",)
     return ()

@@ -75,7 +75,11 @@ def draw(histogram: Histogram, shared: Sequence[Bin], limit: float | None) -> Dr
     counts = [_held(histogram, one) for one in shared]
     step = WIDTH / len(shared)
     top = math.log1p(max(counts, default=0)) or 1.0
-    bars = tuple(_bar(i, step, elements, top, one, limit) for i, (one, elements) in enumerate(zip(shared, counts)) if elements)
+    bars = tuple(
+        _bar(i, step, elements, top, one, limit)
+        for i, (one, elements) in enumerate(zip(shared, counts, strict=True))
+        if elements
+    )
     return Drawing(bars, _ticks(shared, step), words(histogram))
 
 
@@ -87,7 +91,9 @@ def _bar(i: int, step: float, elements: int, top: float, one: Bin, limit: float 
     height = max(2.0, (BASE - TOP) * math.log1p(elements) / top)
     beyond = limit is not None and min(abs(one.low), abs(one.high)) > limit
     text = f"{one.label} quanta: {count(elements)} elements" + (", beyond the limit" if beyond else "")
-    return Bar(round(i * step + step * 0.1, 2), round(BASE - height, 2), round(step * 0.8, 2), round(height, 2), beyond, text)
+    return Bar(
+        round(i * step + step * 0.1, 2), round(BASE - height, 2), round(step * 0.8, 2), round(height, 2), beyond, text
+    )
 
 
 def _ticks(shared: Sequence[Bin], step: float) -> tuple[tuple[float, str], ...]:

@@ -132,9 +132,7 @@ def value(anything: Any) -> str:
 
 def flat(nested: Sequence[Any]) -> tuple[Any, ...]:
     """Return the numbers of nested lists in row-major order."""
-    return tuple(
-        number for item in nested for number in (flat(item) if isinstance(item, list | tuple) else (item,))
-    )
+    return tuple(number for item in nested for number in (flat(item) if isinstance(item, list | tuple) else (item,)))
 
 
 def array(nested: Sequence[Any], shape: Sequence[int]) -> str:

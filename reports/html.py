@@ -1,0 +1,170 @@
+"""A run log as a static HTML site: no network, no assets beside the pages but the models to download."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from opconform.reports import costs, summary, text, views
+from opconform.reports.lines import CaseLine, place
+from opconform.reports.log import Log
+from opconform.reports.summary import Cells
+
+#: the page reads well up to here; the rest is in the log
+MOST_UNEXPECTED = 50
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("opconform", "reports/templates"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    words = ("count", "figure", "share", "slack", "percent", "change", "duration", "date", "plural", "slug", "value")
+    environment.filters.update({name: getattr(text, name) for name in words})
+    environment.filters["safe_link"] = safe_link
+    environment.globals.update(symbols=views.SYMBOLS, metrics=costs.METRICS, href=views.href, status_of=summary.status)
+    return environment
+
+
+def safe_link(address: str) -> str:
+    """Return a web address as it is, and "" for any other scheme: a log is data that others wrote."""
+    return address if address.startswith(("https://", "http://")) else ""
+
+
+def site(log: Log) -> Mapping[str, bytes]:
+    """Return every file of the site by its path below the site's folder."""
+    found = summary.cells(log)
+    pages = {
+        "index.html": _page("index.html", log, "", _index(log, found)),
+        "deviations.html": _page("deviations.html", log, "", {"groups": deviations(log)}),
+        "costs.html": _page("costs.html", log, "", _costs(log)),
+    }
+    for op in summary.ops(log):
+        pages[views.op_page(op)] = _page("op.html", log, "../", _op(log, found, op))
+    return {**{name: page.encode() for name, page in pages.items()}, **_models(log)}
+
+
+def write(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write a site below `folder`; OSError where that is impossible."""
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def _page(template: str, log: Log, top: str, more: Mapping[str, Any]) -> str:
+    return _environment().get_template(template).render(log=log, top=top, page=template, **more)
+
+
+def _models(log: Log) -> Mapping[str, bytes]:
+    found = ((views.model_file(line), views.model_bytes(line)) for line in log.failures)
+    return {name: data for name, data in found if name and data is not None}
+
+
+def _index(log: Log, found: Cells) -> Mapping[str, Any]:
+    unexpected = [line for line in views.sound(log.failures) if summary.status(line) == "fail"]
+    return {
+        "totals": summary.totals(found.values(), log),
+        "columns": summary.runtimes(log),
+        "infos": {place(one.name, one.target): one for one in log.runtimes},
+        "matrix": views.matrix(log, found),
+        "row_total": sum(len(one) for one in summary.rows(log).values()),
+        "per_runtime": _per_runtime(found),
+        "unexpected": unexpected[:MOST_UNEXPECTED],
+        "unshown": max(0, len(unexpected) - MOST_UNEXPECTED),
+        "outliers": Counter(one.outlier for one in log.agreements if one.outlier).most_common(),
+        "stale": [text.value(one) for footer in log.footers for one in footer.stale],
+        "floor": max((footer.floor for footer in log.footers), default=0),
+    }
+
+
+def _per_runtime(found: Cells) -> Mapping[str, summary.Cell]:
+    result: dict[str, summary.Cell] = {}
+    for (_, _, where), cell in found.items():
+        result[where] = summary.join(result.get(where, summary.ABSENT), cell)
+    return result
+
+
+def _op(log: Log, found: Cells, op: str) -> Mapping[str, Any]:
+    spec = next((one for one in log.specs if one.op == op), None)
+    agreements = [one for one in log.agreements if one.op == op]
+    columns = summary.runtimes(log)
+    mine = [line for line in views.sound(log.failures) if line.op == op]
+    return {
+        "op": op,
+        "spec": spec,
+        "rows": views.row_views(op, summary.rows(log)[op], columns, found),
+        "counterexamples": [views.counterexample(line, spec, agreements) for line in mine],
+        "clauses": views.clause_views(spec, log),
+        "attributes": views.attribute_coverage(op, log),
+        "covered": views.covered_rows(op, log),
+        "laws": views.law_views(op, log),
+        "columns": [where for where in columns if any(key[0] == op and key[2] == where for key in found)],
+        "agreements": agreements,
+        "costs": [
+            (cost.target, {key: costs.figure(cost, key) for key in costs.METRICS})
+            for cost in log.costs
+            if cost.op == op
+        ],
+        "meters": _meters(found, op),
+    }
+
+
+def _meters(found: Cells, op: str) -> Mapping[str, Mapping[str, float]]:
+    """Return per runtime the largest meter of any case of the op."""
+    result: dict[str, Mapping[str, float]] = {}
+    for (one, _, where), cell in found.items():
+        if one == op and cell.meters:
+            old = result.get(where, {})
+            result[where] = {key: max(value, old.get(key, value)) for key, value in {**old, **cell.meters}.items()}
+    return result
+
+
+def deviations(log: Log) -> Mapping[str, Mapping[str, list[Any]]]:
+    """Return the expected deviations by `runtime@target` and reason.
+
+    Each is an op, row and verdict with its number of lines and its counterexample, None where the log has none.
+    """
+    known = [line for line in log.cases if summary.status(line) == "known"]
+    examples = {_kind(line): line for line in reversed(log.failures) if summary.status(line) == "known"}
+    result: dict[str, dict[str, list[Any]]] = {}
+    for key, lines in _by_kind(known).items():
+        first, example = lines[0], examples.pop(key, None)
+        why = example.because if example and example.because else summary.reason(first)
+        result.setdefault(place(first.runtime, first.target), {}).setdefault(why, []).append(
+            (first, len(lines), example)
+        )
+    for example in examples.values():
+        why = summary.reason(example)
+        result.setdefault(place(example.runtime, example.target), {}).setdefault(why, []).append((example, 1, example))
+    return dict(sorted(result.items()))
+
+
+def _kind(line: Any) -> tuple[str, ...]:
+    return line.op, line.row, line.runtime, line.target, line.verdict
+
+
+def _by_kind(lines: Iterable[CaseLine]) -> Mapping[tuple[str, ...], list[CaseLine]]:
+    groups: dict[tuple[str, ...], list[CaseLine]] = {}
+    for line in lines:
+        groups.setdefault(_kind(line), []).append(line)
+    return groups
+
+
+def _costs(log: Log) -> Mapping[str, Any]:
+    return {
+        "targets": costs.targets(log),
+        "tables": costs.tables(log),
+        "relative": {metric: costs.relative(log, metric) for metric in ("own", "instructions")},
+        "over": [one for one in costs.figures(log) if one.over],
+        "changed": [one for one in costs.figures(log) if one.changed],
+    }

@@ -1,0 +1,52 @@
+"use strict";
+(() => {
+  const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+
+  const fold = (button, open) => {
+    button.setAttribute("aria-expanded", String(open));
+    document.getElementById(button.getAttribute("aria-controls")).classList.toggle("open", open);
+  };
+  const folds = all("button.fold");
+  folds.forEach((button) =>
+    button.addEventListener("click", () => fold(button, button.getAttribute("aria-expanded") !== "true")));
+
+  const unfold = document.getElementById("unfold");
+  if (unfold) unfold.addEventListener("click", () => {
+    const open = unfold.getAttribute("aria-pressed") !== "true";
+    unfold.setAttribute("aria-pressed", String(open));
+    folds.forEach((button) => fold(button, open));
+  });
+
+  const find = document.getElementById("find");
+  const show = document.getElementById("show");
+  const filter = () => {
+    const words = find.value.toLowerCase().split(/[\s/]+/).filter(Boolean);
+    let left = 0;
+    all("tbody.op").forEach((op) => {
+      const text = `${op.dataset.op} ${op.dataset.rows.toLowerCase()}`;
+      const fits = words.every((word) => text.includes(word))
+        && (!show.value || op.dataset.has.split(" ").includes(show.value));
+      op.hidden = !fits;
+      op.nextElementSibling.classList.toggle("away", !fits);
+      left += fits ? 1 : 0;
+    });
+    document.getElementById("found").textContent = left === 1 ? "1 operator" : `${left} operators`;
+  };
+  if (find) {
+    find.addEventListener("input", filter);
+    show.addEventListener("change", filter);
+    filter();
+  }
+
+  all("button.copy").forEach((button) => button.addEventListener("click", async () => {
+    const field = document.getElementById(button.dataset.copy);
+    field.select();
+    try {
+      await navigator.clipboard.writeText(field.value);
+    } catch {
+      document.execCommand("copy");
+    }
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  }));
+})();
