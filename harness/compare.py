@@ -1,0 +1,304 @@
+"""Outcome + case -> verdict, by a closed list of comparators (docs/tolerances.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from opconform.harness.distribution import judge_distribution
+from opconform.harness.expr_functions import SlotView
+from opconform.harness.generate.cases import Built, real_value
+from opconform.harness.model import (
+    DTYPES,
+    Array,
+    Case,
+    Crashed,
+    Declined,
+    Infra,
+    Outcome,
+    Produced,
+    Rejected,
+    TensorType,
+    TimedOut,
+    Verdict,
+)
+from opconform.harness.numerics import EPS32, FLOAT32_MAX, is_integer, quantize, spacing32
+from opconform.harness.spec import OpSpec, Tolerance
+
+Kernel = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Everything that judging one built case needs, computed once for all runtimes.
+
+    `wanted` holds, per vector and output, what is right (integers quantized); `exact` the
+    integer definition's result where the row has one, else None.
+    """
+
+    spec: OpSpec
+    built: Built
+    limits: tuple[tuple[Any, ...], ...]
+    floors: tuple[tuple[Any, ...], ...]
+    wanted: tuple[tuple[Array, ...], ...]
+    exact: tuple[tuple[Array, ...], ...] | None
+
+    @property
+    def case(self) -> Case:
+        """Return the case that is judged."""
+        return self.built.case
+
+
+def tolerance_of(spec: OpSpec, row: str, output: str) -> Tolerance:
+    """Return the rule of one output of a row."""
+    rules = spec.tolerance[row]
+    return next(rule for rule in rules if rule.output in ("", output))
+
+
+def make_judge(spec: OpSpec, built: Built, kernel: Kernel, exact: tuple[tuple[Array, ...], ...] | None) -> Judge:
+    """Evaluate the row's limits for every vector, and quantize the reference's results."""
+    case = built.case
+    rules = [tolerance_of(spec, case.row, t.name) for t in case.outputs]
+    limits, floors, wanted = [], [], []
+    for index, vector in enumerate(case.vectors):
+        env = _vector_env(built, vector)
+        ideal = built.ideals[index]
+        limits.append(tuple(_limit(rule, env, built, vector, kernel, o) for o, rule in enumerate(rules)))
+        floors.append(tuple(float(rule.floor(env)) if rule.floor else 0.0 for rule in rules))
+        wanted.append(tuple(_wanted(i, t) for i, t in zip(ideal, case.outputs, strict=True)))
+    return Judge(spec, built, tuple(limits), tuple(floors), tuple(wanted), exact)
+
+
+def _vector_env(built: Built, vector: Sequence[Array]) -> Mapping[str, Any]:
+    """Let expressions see the values of just this vector."""
+    env = dict(built.env)
+    fed = iter(vector)
+    for slot in built.case.inputs:
+        if slot.role == "input":
+            view, data = env.get(slot.tensor.name), next(fed)
+            if isinstance(view, SlotView):
+                env[slot.tensor.name] = SlotView(
+                    view.dtype, view.shape, view.scale, view.zero_point, real_value(data, slot.tensor)
+                )
+    return env
+
+
+def _wanted(ideal: Array, tensor: TensorType) -> Array:
+    """Return the right answer in the output's dtype (float64 for floats: not rounded)."""
+    if tensor.quant is not None and is_integer(tensor.dtype):
+        return quantize(ideal, tensor.quant, tensor.dtype)
+    if is_integer(tensor.dtype):
+        return ideal.astype(np.int64).astype(DTYPES[tensor.dtype][0]).astype(np.int64)
+    return ideal.astype(bool) if tensor.dtype == "bool" else ideal.astype(np.float64)
+
+
+def _limit(
+    rule: Tolerance, env: Mapping[str, Any], built: Built, vector: Sequence[Array], kernel: Kernel, output: int
+) -> Any:
+    """Return what a rule allows for one vector: a number, or an array for `bound`."""
+    if rule.limit is None:
+        return 0.0
+    limit = rule.limit(env)
+    if rule.kind != "bound":
+        return float(limit)
+    return float(limit) * EPS32 * magnitude(built.case, vector, kernel)[output]
+
+
+def magnitude(case: Case, vector: Sequence[Array], kernel: Kernel) -> tuple[Array, ...]:
+    """Return the op applied to absolute inputs, without its activation: the size of what was added up."""
+    fed = iter(vector)
+    arguments: list[Array | None] = []
+    for slot in case.inputs:
+        data = next(fed) if slot.role == "input" else slot.data
+        if slot.role == "variable":
+            data = np.zeros(slot.tensor.shape)
+        keep = data is not None and data.dtype.kind in "ib" and slot.tensor.quant is None
+        real = None if data is None else real_value(data, slot.tensor)
+        arguments.append(real if keep or real is None else np.abs(real))
+    attributes = {k: "NONE" if k == "activation" else v for k, v in case.attributes.items()}
+    with np.errstate(all="ignore"):
+        produced = kernel(*arguments, **attributes)
+    parts = produced if isinstance(produced, tuple) else (produced,)
+    return tuple(np.abs(np.asarray(p, dtype=np.float64)) for p in parts)
+
+
+def judge(judge_: Judge, outcome: Outcome, arithmetic: str = "unspecified") -> Verdict:
+    """Say what an outcome means for a case; `arithmetic` is the family the runtime promises."""
+    case = judge_.case
+    if case.violates:
+        return _judge_invalid(case, outcome)
+    match outcome:
+        case Produced(outputs=outputs):
+            return _judge_values(judge_, outputs, arithmetic)
+        case Declined(why=why):
+            return Verdict("declined", message=why)
+        case Rejected(why=why):
+            return Verdict("rejects-valid", message=f"a legal model is refused: {why}")
+        case Crashed(detail=detail):
+            return Verdict("crash", message=detail)
+        case TimedOut(seconds=seconds):
+            return Verdict("timeout", message=f"no answer within {seconds:g} s")
+        case Infra(detail=detail):
+            return Verdict("infra", message=detail)
+
+
+def _judge_invalid(case: Case, outcome: Outcome) -> Verdict:
+    match outcome:
+        case Rejected() | Declined():
+            return Verdict("pass", clause=case.violates)
+        case Produced():
+            text = f"a model that breaks {case.violates} is accepted; it must be refused with an error"
+            return Verdict("accepts-invalid", clause=case.violates, message=text)
+        case Crashed(detail=detail):
+            return Verdict("crash", clause=case.violates, message=f"breaking {case.violates} crashes it: {detail}")
+        case TimedOut(seconds=seconds):
+            return Verdict("timeout", clause=case.violates, message=f"no answer within {seconds:g} s")
+        case Infra(detail=detail):
+            return Verdict("infra", message=detail)
+
+
+def _judge_values(judge_: Judge, outputs: Sequence[Sequence[Array]], arithmetic: str) -> Verdict:
+    """Compare every vector; the first wrong shape or dtype decides, else the worst value."""
+    worst = Verdict("pass")
+    histogram: dict[int, int] = {}
+    for index, produced in enumerate(outputs):
+        for output, tensor in enumerate(judge_.case.outputs):
+            found = structural(judge_, index, output, produced)
+            if found is not None:
+                return found
+            verdict = _compare(judge_, index, output, tensor, np.asarray(produced[output]), arithmetic)
+            for quanta, count in verdict.histogram.items():
+                histogram[quanta] = histogram.get(quanta, 0) + count
+            worst = _worse(worst, verdict)
+    return _with_histogram(worst, histogram)
+
+
+def _with_histogram(verdict: Verdict, histogram: Mapping[int, int]) -> Verdict:
+    return replace(verdict, histogram=dict(sorted(histogram.items())))
+
+
+def _worse(a: Verdict, b: Verdict) -> Verdict:
+    """Prefer a failure, then the larger share of its limit."""
+    if (a.kind == "pass") != (b.kind == "pass"):
+        return b if a.kind == "pass" else a
+    return b if _share(b) > _share(a) or not a.unit else a
+
+
+def _share(verdict: Verdict) -> float:
+    if verdict.error == 0:
+        return 0.0
+    return verdict.error / verdict.limit if verdict.limit > 0 else float("inf")
+
+
+def structural(judge_: Judge, index: int, output: int, produced: Sequence[Array]) -> Verdict | None:
+    """Check number, dtype and shape of the outputs."""
+    case, tensor = judge_.case, judge_.case.outputs[output]
+    if len(produced) != len(case.outputs):
+        text = f"{len(produced)} outputs, want {len(case.outputs)}"
+        return Verdict("wrong-shape", message=text, vector=index)
+    value = np.asarray(produced[output])
+    if value.dtype != DTYPES[tensor.dtype][0]:
+        text = f"{tensor.name} is {value.dtype}, want {tensor.dtype}"
+        return Verdict("wrong-dtype", message=text, vector=index, output=output)
+    shape = judge_.wanted[index][output].shape
+    if value.shape != shape:
+        text = f"{tensor.name} has shape {list(value.shape)}, want {list(shape)}"
+        return Verdict("wrong-shape", message=text, vector=index, output=output)
+    return None
+
+
+def _compare(judge_: Judge, index: int, output: int, tensor: TensorType, got: Array, arithmetic: str) -> Verdict:
+    rule = tolerance_of(judge_.spec, judge_.case.row, tensor.name)
+    want = judge_.wanted[index][output]
+    if rule.kind == "distribution":
+        return judge_distribution(rule, judge_.spec, got, index)
+    if want.size == 0:
+        return Verdict("pass")
+    if tensor.dtype == "bool" or is_integer(tensor.dtype):
+        return _compare_integers(judge_, rule, index, output, got, want, arithmetic)
+    return _compare_floats(judge_, rule, index, output, got, want)
+
+
+def _compare_integers(
+    judge_: Judge, rule: Tolerance, index: int, output: int, got: Array, want: Array, arithmetic: str
+) -> Verdict:
+    difference = got.astype(np.int64) - want.astype(np.int64)
+    quanta, counts = np.unique(np.clip(difference, -99, 99), return_counts=True)
+    histogram = {int(q): int(c) for q, c in zip(quanta, counts, strict=True)}
+    limit = float(judge_.limits[index][output])
+    unit = "lsb" if rule.kind == "lsb" else "exact"
+    verdict = _verdict(judge_, rule, index, output, np.abs(difference), limit, unit, got, want, histogram)
+    promised = rule.family and (arithmetic == rule.family or limit == 0)
+    if verdict.kind != "pass" or not promised or judge_.exact is None:
+        return verdict
+    exact = judge_.exact[index][output]
+    off = np.abs(got.astype(np.int64) - exact)
+    if not off.any():
+        return verdict
+    return _verdict(judge_, rule, index, output, off, 0.0, f"exact:{rule.family}", got, exact, histogram)
+
+
+def float_errors(got: Array, want: Array, allowed: Array) -> Array:
+    """Return |got - want| with the special values' rules applied: 0 where right, inf where wrong.
+
+    NaN wants NaN; an infinity wants the same infinity; beyond the largest float32 an
+    infinity of the right sign is allowed, and so is the largest number itself.
+    """
+    got64 = got.astype(np.float64)
+    with np.errstate(all="ignore"):
+        error = np.abs(got64 - want)
+    both_nan = np.isnan(got64) & np.isnan(want)
+    overflow = np.abs(want) + allowed > FLOAT32_MAX
+    overflowed = overflow & (np.sign(got64) == np.sign(want)) & (np.abs(got64) >= FLOAT32_MAX * (1 - 2.0**-20))
+    same = both_nan | (got64 == want) | overflowed
+    error = np.where(same, 0.0, error)
+    return np.where(np.isnan(error), np.inf, error)
+
+
+def _compare_floats(judge_: Judge, rule: Tolerance, index: int, output: int, got: Array, want: Array) -> Verdict:
+    limit, floor = judge_.limits[index][output], judge_.floors[index][output]
+    unit_size = spacing32(want) if rule.kind == "ulp" else np.ones_like(want)
+    allowed = np.nan_to_num(limit * unit_size + floor, nan=0.0, posinf=FLOAT32_MAX)
+    error = float_errors(got, want, allowed)
+    if rule.signed_zero:
+        error = np.where((want == 0) & (np.signbit(got) != np.signbit(want)), np.inf, error)
+    if rule.kind == "ulp" and not floor:
+        return _verdict(judge_, rule, index, output, error / unit_size, float(limit), "ulp", got, want, {})
+    with np.errstate(all="ignore"):
+        share = np.where(error == 0, 0.0, error / allowed)
+    return _verdict(judge_, rule, index, output, share, 1.0, "of bound", got, want, {})
+
+
+def _verdict(
+    judge_: Judge,
+    rule: Tolerance,
+    index: int,
+    output: int,
+    error: Array,
+    limit: float,
+    unit: str,
+    got: Array,
+    want: Array,
+    histogram: Mapping[int, int],
+) -> Verdict:
+    """Turn elementwise errors into a verdict that names the worst element."""
+    flat = int(np.argmax(error))
+    worst = float(error.reshape(-1)[flat])
+    where = tuple(int(i) for i in np.unravel_index(flat, got.shape))
+    kind = "pass" if worst <= limit else "wrong-value"
+    message = ""
+    if kind != "pass":
+        name = judge_.case.outputs[output].name
+        message = (
+            f"{name}[{','.join(map(str, where))}] = {_show(got.reshape(-1)[flat])}, "
+            f"want {_show(want.reshape(-1)[flat])} ({worst:.4g} {unit}, {limit:.4g} allowed by "
+            f"{judge_.spec.file}:{rule.clause.line} {rule.clause.label})"
+        )
+    return Verdict(kind, rule.clause.label, worst, limit, unit, message, index, where, output, dict(histogram))
+
+
+def _show(value: Any) -> str:
+    return f"{value:.9g}" if isinstance(value, float | np.floating) else str(value)

@@ -1,0 +1,261 @@
+"""Build a case from a source of decisions: structure, quantization, values, reference results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from opconform.harness.expr_functions import SlotView
+from opconform.harness.generate import codec, structure, values
+from opconform.harness.generate.pairwise import Row, covering_rows
+from opconform.harness.generate.quantize import draw_fit, draw_quant, fit_output
+from opconform.harness.generate.slots import Resolved, resolve_inputs, view_of
+from opconform.harness.generate.source import Discard, Source
+from opconform.harness.model import Array, Case, Input, Quant, Shape, TensorType
+from opconform.harness.numerics import dequantize, is_float
+from opconform.harness.spec import OpSpec
+
+Kernel = Callable[..., Any]
+LEGAL, EXHAUSTIVE, FIRST_INVALID = 0, 1, 2
+MOST_VECTORS = 64
+
+
+class ReferenceMismatch(Exception):
+    """The reference kernel fails on a legal case, or its result has another shape than the spec's rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A case and the reference's real-valued results: one tuple of arrays per vector."""
+
+    case: Case
+    ideals: tuple[tuple[Array, ...], ...]
+    env: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the caller settles of a case; the rest is drawn. None: drawn as well."""
+
+    mode: int = LEGAL
+    plan: int | None = None
+    vectors: int = 4
+    value_class: str | None = None
+
+
+def plans(spec: OpSpec, row: str) -> tuple[Row, ...]:
+    """Return the pairwise covering rows of an op's row."""
+    return _plans(id(spec), spec.op, row, tuple((n, tuple(v)) for n, v in structure.factors(spec, row).items()))
+
+
+@lru_cache(maxsize=1024)
+def _plans(identity: int, op: str, row: str, factors: tuple[tuple[str, tuple[Any, ...]], ...]) -> tuple[Row, ...]:
+    return covering_rows(dict(factors))
+
+
+def classes_of(spec: OpSpec, row: str) -> tuple[str, ...]:
+    """Return the value classes that say something for a row."""
+    floats = any(is_float(spec.types[row][slot.name]) for slot in spec.inputs)
+    ties = row in spec.quantization or not floats
+    chosen = ["ordinary", "boundaries", "saturating"]
+    return tuple(chosen + ["ties"] * ties + ["specials"] * bool(floats and spec.specials))
+
+
+def build_legal(
+    spec: OpSpec, row: str, source: Source, kernel: Kernel, request: Request, exhaustive: bool = False
+) -> Built:
+    """Build a case that the spec allows, with the reference's results."""
+    drawn = draw(spec, row, source, request, exhaustive)
+    resolved = resolve_inputs(spec, row, drawn.env, drawn.plan, source, drawn.ties)
+    env = {**drawn.env, **resolved.views}
+    env |= structure.computed_attributes(spec, env)
+    inputs, vectors = fill_inputs(spec, row, resolved, env, drawn)
+    attributes = {a.name: env[a.name] for a in spec.attributes}
+    ideals = run_reference(spec, inputs, vectors, attributes, kernel)
+    env |= {name: replace(view, values=_real(inputs, vectors, name)) for name, view in resolved.views.items()}
+    outputs = make_outputs(spec, row, env, ideals, source, drawn.ties)
+    env |= {t.name: view_of(t) for t in outputs}
+    for require in spec.require:
+        if require.clause.applies(row) and not require.that(env):
+            raise Discard(require.clause.label)
+    case = Case(
+        id=codec.encode(spec, row, source.choices, source.sizes),
+        op=spec.op,
+        row=row,
+        attributes=attributes,
+        symbols={name: drawn.env[name] for name in drawn.env if name != "row"},
+        inputs=inputs,
+        outputs=outputs,
+        vectors=vectors,
+        classes=("exhaustive",) if exhaustive else (drawn.value_class,),
+        choices=tuple(source.choices),
+    )
+    return Built(case, ideals, env)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The decisions before any tensor exists."""
+
+    env: Mapping[str, Any]
+    plan: Mapping[str, Any]
+    value_class: str
+    seed: int
+    vectors: int
+    exhaustive: tuple[str, ...] = ()
+
+    @property
+    def ties(self) -> bool:
+        """Tell whether scales are powers of two, where halves are frequent."""
+        return self.value_class == "ties"
+
+
+def draw(spec: OpSpec, row: str, source: Source, request: Request, exhaustive: bool) -> Drawn:
+    """Draw attributes, symbols, value class and seed."""
+    rows = plans(spec, row)
+    index = source.fixed(len(rows) if request.plan is None else request.plan, 0, len(rows))
+    vectors = source.fixed(request.vectors, 1, MOST_VECTORS)
+    classes = classes_of(spec, row)
+    wanted = request.value_class
+    chosen = source.fixed(classes.index(wanted), 0, len(classes) - 1) if wanted in classes else source.element(classes)
+    plan = dict(rows[index]) if index < len(rows) else {}
+    if exhaustive:
+        plan |= {_shape_symbol(spec, name): (256,) for name in spec.exhaustive}
+    env: dict[str, Any] = {"row": row, **structure.draw_attributes(spec, source, plan)}
+    for symbol in spec.domain:
+        env[symbol.name] = structure.draw_symbol(symbol, env, source, plan)
+    for name, rule in spec.derive.items():
+        env[name] = rule(env)
+    seed = source.integer(0, 65535)
+    return Drawn(env, plan, classes[chosen], seed, vectors, spec.exhaustive if exhaustive else ())
+
+
+def _shape_symbol(spec: OpSpec, slot_name: str) -> str:
+    slot = next(s for s in spec.inputs if s.name == slot_name)
+    return slot.shape.whole.text if slot.shape.whole else ""
+
+
+def fill_inputs(
+    spec: OpSpec, row: str, resolved: Resolved, env: Mapping[str, Any], drawn: Drawn
+) -> tuple[tuple[Input, ...], tuple[tuple[Array, ...], ...]]:
+    """Fill constants, and the fed inputs of every vector."""
+    if drawn.exhaustive:
+        return _fill_exhaustive(spec, row, resolved)
+    inputs: list[Input] = []
+    columns: list[list[Array]] = []
+    for position, part in enumerate(resolved.parts):
+        tensor, role = part.tensor, part.role
+        if role == "constant":
+            inputs.append(Input(tensor, role, part.data(spec, row, env, drawn, 0, position)))
+            continue
+        inputs.append(Input(tensor, role))
+        if role == "input":
+            columns.append([part.data(spec, row, env, drawn, v, position) for v in range(drawn.vectors)])
+    return tuple(inputs), tuple(tuple(column[v] for column in columns) for v in range(drawn.vectors))
+
+
+def _fill_exhaustive(
+    spec: OpSpec, row: str, resolved: Resolved
+) -> tuple[tuple[Input, ...], tuple[tuple[Array, ...], ...]]:
+    if any(part.tensor.name not in spec.exhaustive for part in resolved.parts):
+        raise Discard("exhaustive")
+    inputs = tuple(Input(part.tensor, "input") for part in resolved.parts)
+    return inputs, tuple(values.exhaustive([part.tensor.dtype for part in resolved.parts]))
+
+
+def real_value(data: Array, tensor: TensorType) -> Array:
+    """Return what the reference sees of a tensor: dequantized float64, int64, bool or float64."""
+    if tensor.quant is not None:
+        return dequantize(data, tensor.quant)
+    if data.dtype.kind == "b":
+        return data
+    return data.astype(np.float64 if data.dtype.kind == "f" else np.int64)
+
+
+def _real(inputs: Sequence[Input], vectors: Sequence[Sequence[Array]], name: str) -> Array:
+    """Return all real values of a slot, over all vectors (and all tensors of a repeated slot)."""
+    fed = [i for i in inputs if i.role == "input"]
+    found = [real_value(i.data, i.tensor) for i in inputs if _is(i, name) and i.data is not None]
+    for position, slot in enumerate(fed):
+        if _is(slot, name):
+            found += [real_value(vector[position], slot.tensor) for vector in vectors]
+    return np.concatenate([np.asarray(f, dtype=np.float64).reshape(-1) for f in found] or [np.zeros(0)])
+
+
+def _is(slot: Input, name: str) -> bool:
+    return slot.tensor.name == name or slot.tensor.name.rpartition("#")[0] == name
+
+
+def run_reference(
+    spec: OpSpec,
+    inputs: Sequence[Input],
+    vectors: Sequence[Sequence[Array]],
+    attributes: Mapping[str, Any],
+    kernel: Kernel,
+) -> tuple[tuple[Array, ...], ...]:
+    """Run the float64 reference over all vectors, state carried from one to the next."""
+    state = [np.zeros(i.tensor.shape) for i in inputs if i.role == "variable"]
+    constants = [real_value(i.data, i.tensor) if i.data is not None else None for i in inputs]
+    results = []
+    for vector in vectors:
+        fed, kept = iter(vector), iter(state)
+        arguments = [_argument(i, constant, fed, kept) for i, constant in zip(inputs, constants, strict=True)]
+        try:
+            with np.errstate(all="ignore"):
+                produced = kernel(*arguments, **attributes)
+        except Exception as error:  # a kernel's bug must name the op, whatever it raises
+            raise ReferenceMismatch(
+                f"{spec.op}: the reference kernel fails: {type(error).__name__}: {error}"
+            ) from error
+        parts = produced if isinstance(produced, tuple) else (produced,)
+        results.append(tuple(np.asarray(p) for p in parts[: len(spec.outputs)]))
+        state = [np.asarray(p) for p in parts[len(spec.outputs) :]]
+    return tuple(results)
+
+
+def _argument(slot: Input, constant: Array | None, fed: Any, kept: Any) -> Array | None:
+    match slot.role:
+        case "constant":
+            return constant
+        case "variable":
+            return np.asarray(next(kept))
+        case "absent":
+            return None
+        case _:
+            return real_value(next(fed), slot.tensor)
+
+
+def make_outputs(
+    spec: OpSpec, row: str, env: Mapping[str, Any], ideals: Sequence[Sequence[Array]], source: Source, ties: bool
+) -> tuple[TensorType, ...]:
+    """Give every output its shape and quantization; check the shape rule against the reference."""
+    outputs = []
+    rules = spec.quantization.get(row, {})
+    for position, slot in enumerate(spec.outputs):
+        shape: Shape = slot.shape(env)
+        found = [ideal[position] for ideal in ideals]
+        if not slot.dynamic and any(f.shape != shape for f in found):
+            raise ReferenceMismatch(
+                f"{spec.file}:{slot.line}: {spec.op}.{slot.name}: the shape rule gives {list(shape)}, "
+                f"the reference {list(found[0].shape)}; mend one of them"
+            )
+        dtype, quant = spec.types[row][slot.name], None
+        if rule := rules.get(slot.name):
+            if rule.kind == "same_as":
+                quant = Quant(*_pair(env[rule.same_as]))
+            elif rule.kind in ("fixed", "per_axis"):
+                quant = draw_quant(rule, dtype, shape, env, source, ties)
+            else:
+                quant = fit_output(rule, dtype, found, draw_fit(source), ties, env)
+        outputs.append(TensorType(slot.name, dtype, shape, quant, slot.dynamic))
+    return tuple(outputs)
+
+
+def _pair(view: SlotView) -> tuple[tuple[float, ...], tuple[int, ...]]:
+    scale = np.atleast_1d(np.asarray(view.scale, dtype=np.float64))
+    zero = np.atleast_1d(np.asarray(view.zero_point))
+    return tuple(float(s) for s in scale), tuple(int(z) for z in zero)

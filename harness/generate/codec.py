@@ -1,0 +1,98 @@
+"""Case ids: OP/row/token. The token is the recorded choices as one mixed-radix number, and a check.
+
+The radices need not be stored: rebuilding the case asks for the choices in the same
+order with the same bounds. The last two characters guard against typing errors and
+against a spec whose meaning has changed since the id was written.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+from opconform.harness.generate.source import Source
+from opconform.harness.spec import OpSpec
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no i, l, o, u
+
+
+class BadCaseId(ValueError):
+    """A case id that cannot be read; the message says what is wrong and what an id looks like."""
+
+
+def fingerprint(spec: OpSpec, row: str) -> str:
+    """Return a text of everything that decides how choices become a case of this row."""
+    slots = [(s.name, _shape(s), s.constant, s.optional, s.variable, _text(s.value), _text(s.repeat), s.dynamic, _text(s.low), _text(s.high)) for s in (*spec.inputs, *spec.outputs)]  # fmt: skip  # noqa: E501
+    attributes = [(a.name, a.kind, a.choices, a.low, a.high, _text(a.value)) for a in spec.attributes]
+    draws = [(d.name, d.kind, [(k, _text(v)) for k, v in d.args.items()], d.choices) for d in spec.domain]
+    values = [(k, _text(low), _text(high)) for k, (low, high) in spec.values.items()]
+    rules = [(n, q.kind, q.axis, _text(q.scale), _text(q.zero_point), _text(q.low), _text(q.high), q.same_as, q.range) for n, q in spec.quantization.get(row, {}).items()]  # fmt: skip  # noqa: E501
+    invalid = [(i.clause.label, i.clause.text) for i in spec.invalid if i.clause.applies(row)]
+    derive = [(name, rule.text) for name, rule in spec.derive.items()]
+    parts = (slots, attributes, draws, values, spec.specials, spec.types[row], rules, invalid, derive, spec.exhaustive)
+    return repr(parts)
+
+
+def _text(expression: object) -> str:
+    return str(getattr(expression, "text", ""))
+
+
+def _shape(slot: object) -> tuple[str, ...]:
+    rule = slot.shape  # type: ignore[attr-defined]
+    return (_text(rule.whole), *(_text(part) for part in rule.parts))
+
+
+def encode(spec: OpSpec, row: str, choices: Sequence[int], sizes: Sequence[int]) -> str:
+    """Return the id of the case that these choices build."""
+    number = 0
+    for choice, size in zip(reversed(choices), reversed(sizes), strict=True):
+        number = number * size + choice
+    token = _digits(number)
+    return f"{spec.op}/{row}/{token}{_check(spec, row, token)}"
+
+
+def _digits(number: int) -> str:
+    digits = ""
+    while number:
+        number, digit = divmod(number, 32)
+        digits += ALPHABET[digit]
+    return digits or "0"
+
+
+def _check(spec: OpSpec, row: str, token: str) -> str:
+    crc = zlib.crc32(f"{spec.op}/{row}/{token}/{fingerprint(spec, row)}".encode())
+    return ALPHABET[crc % 32] + ALPHABET[crc // 32 % 32]
+
+
+def split(case_id: str) -> tuple[str, str, str]:
+    """Return op, row and token of an id; BadCaseId where it has another form."""
+    parts = case_id.strip().split("/")
+    if len(parts) != 3 or not all(parts) or any(c not in ALPHABET for c in parts[2]) or len(parts[2]) < 3:
+        raise BadCaseId(
+            f"'{case_id}' is no case id; one looks like CONV_2D/int8/7f3k2q (copy it from a report or a log)"
+        )
+    return parts[0], parts[1], parts[2]
+
+
+def decode(spec: OpSpec, row: str, token: str) -> Source:
+    """Return the source that rebuilds the case of a token; BadCaseId where the check does not fit."""
+    digits, check = token[:-2], token[-2:]
+    if _check(spec, row, digits) != check:
+        raise BadCaseId(
+            f"case {spec.op}/{row}/{token}: the check '{check}' does not fit; the id is mistyped, "
+            f"or {spec.file} has changed since it was made (check out that version to replay it)"
+        )
+    number = 0
+    for digit in reversed(digits):
+        number = number * 32 + ALPHABET.index(digit)
+    return _mixed_radix(number)
+
+
+def _mixed_radix(number: int) -> Source:
+    rest = [number]
+
+    def pick(low: int, high: int) -> int:
+        rest[0], offset = divmod(rest[0], high - low + 1)
+        return low + offset
+
+    return Source(pick, forced=False)

@@ -1,0 +1,175 @@
+"""Resolve the input slots of a case: shapes, roles, dtypes, quantization."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from opconform.harness.expr_functions import SlotView
+from opconform.harness.generate import values
+from opconform.harness.generate.quantize import draw_quant
+from opconform.harness.generate.source import Discard, Source
+from opconform.harness.generate.structure import MOST_ELEMENTS
+from opconform.harness.model import DTYPES, Array, Quant, TensorType
+from opconform.harness.numerics import integer_range
+from opconform.harness.spec import OpSpec, QuantRule, Slot
+
+if TYPE_CHECKING:
+    from opconform.harness.generate.cases import Drawn
+
+#: Where no range is given: floats, plain integers, and biases (of the size of an accumulator).
+FLOATS, INTEGERS, BIASES = (-8.0, 8.0), (-1000.0, 1000.0), (-16384.0, 16384.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One input tensor: its slot, type and role; repeated slots give several."""
+
+    slot: Slot
+    tensor: TensorType
+    role: str
+    rule: QuantRule | None
+    index: int = 0
+
+    def data(self, spec: OpSpec, row: str, env: Mapping[str, Any], drawn: Drawn, vector: int, position: int) -> Array:
+        """Compute or draw the data of this tensor for one vector."""
+        dtype = DTYPES[self.tensor.dtype][0]
+        if self.slot.value is not None:
+            value = self.slot.value({**env, "i": self.index})
+            return np.asarray(value, dtype=dtype).reshape(self.tensor.shape)
+        low, high = self._range(spec, env)
+        rng = values.generator(drawn.seed, vector, position)
+        specials = spec.specials if self.role == "input" else ()
+        kind = self.tensor.dtype
+        return values.fill(rng, kind, self.tensor.shape, drawn.value_class, low, high, specials, self.tensor.quant)
+
+    def _range(self, spec: OpSpec, env: Mapping[str, Any]) -> tuple[float, float]:
+        """Return the range of the stored values: the slot's own, the spec's, or the dtype's."""
+        dtype, kind = self.tensor.dtype, DTYPES[self.tensor.dtype][0].kind
+        if self.slot.low is not None and self.slot.high is not None:
+            return float(self.slot.low(env)), float(self.slot.high(env))
+        if self.rule is not None and self.rule.range is not None:
+            return float(self.rule.range[0]), float(self.rule.range[1])
+        if self.tensor.quant is not None and kind in "iu":
+            return BIASES if DTYPES[dtype][0].itemsize >= 4 else _floats(integer_range(dtype))
+        for key in (self.slot.name, dtype):
+            if key in spec.values:
+                low, high = spec.values[key]
+                return float(low(env)), float(high(env))
+        if kind == "f":
+            return FLOATS
+        if kind == "b":
+            return 0.0, 1.0
+        return _floats(integer_range(dtype)) if DTYPES[dtype][0].itemsize <= 2 else _clamped(dtype)
+
+
+def _floats(pair: tuple[int, int]) -> tuple[float, float]:
+    return float(pair[0]), float(pair[1])
+
+
+def _clamped(dtype: str) -> tuple[float, float]:
+    low, high = integer_range(dtype)
+    return max(float(low), INTEGERS[0]), min(float(high), INTEGERS[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """All input tensors of a case, and what expressions see of the slots."""
+
+    parts: tuple[Part, ...]
+    views: Mapping[str, SlotView]
+
+
+def resolve_inputs(
+    spec: OpSpec,
+    row: str,
+    env: Mapping[str, Any],
+    plan: Mapping[str, Any],
+    source: Source,
+    ties: bool,
+    changes: Mapping[str, Any] | None = None,
+) -> Resolved:
+    """Give every input its shape, role and quantization; `changes` maps a slot to another shape rule."""
+    parts: list[Part] = []
+    seen: dict[str, Any] = {**env, **_bare_views(spec, row)}
+    for slot in spec.inputs:
+        count = int(slot.repeat(seen)) if slot.repeat else 1
+        role = _role(slot, plan, source)
+        for index in range(count):
+            rule_of_shape = (changes or {}).get(slot.name, slot.shape)
+            shape = rule_of_shape({**seen, "i": index})
+            part = _part(spec, row, slot, shape, role, index, seen, source, ties)
+            parts.append(part)
+            if index == 0:
+                seen[slot.name] = view_of(part.tensor)
+    return Resolved(tuple(parts), {slot.name: seen[slot.name] for slot in spec.inputs})
+
+
+def _bare_views(spec: OpSpec, row: str) -> Mapping[str, SlotView]:
+    """Show dtypes before shapes are known: a computed attribute may depend on them."""
+    return {name: SlotView(dtype, ()) for name, dtype in spec.types[row].items()}
+
+
+def _role(slot: Slot, plan: Mapping[str, Any], source: Source) -> str:
+    if slot.variable:
+        return "variable"
+    absent = f"{slot.name}.absent"
+    if slot.optional and (plan[absent] if absent in plan else source.boolean()):
+        return "absent"
+    constant = f"{slot.name}.constant"
+    if slot.constant == "either":
+        return "constant" if (plan[constant] if constant in plan else source.boolean()) else "input"
+    return "constant" if slot.constant == "yes" else "input"
+
+
+def _part(
+    spec: OpSpec,
+    row: str,
+    slot: Slot,
+    shape: tuple[int, ...],
+    role: str,
+    index: int,
+    seen: Mapping[str, Any],
+    source: Source,
+    ties: bool,
+) -> Part:
+    if math.prod(shape) > MOST_ELEMENTS or any(n < 0 for n in shape):
+        raise Discard("size")
+    if role == "constant" and math.prod(shape) == 0:
+        # A .tflite buffer of no bytes cannot be told from a tensor that is fed.
+        if slot.constant == "yes":
+            raise Discard("size")
+        role = "input"
+    dtype = spec.types[row][slot.name]
+    rule = spec.quantization.get(row, {}).get(slot.name)
+    name = f"{slot.name}#{index}" if slot.repeat else slot.name
+    tensor = TensorType(name, dtype, shape)
+    if rule is not None:
+        quant = _quant(rule, tensor, seen, source, ties, index, slot)
+        tensor = replace(tensor, quant=quant)
+    return Part(slot, tensor, role, rule, index)
+
+
+def _quant(
+    rule: QuantRule, tensor: TensorType, seen: Mapping[str, Any], source: Source, ties: bool, index: int, slot: Slot
+) -> Quant:
+    if rule.kind == "same_as":
+        same: SlotView = seen[rule.same_as] if rule.same_as != slot.name or index else seen[slot.name]
+        scale = tuple(float(s) for s in np.atleast_1d(np.asarray(same.scale)))
+        zero = tuple(int(z) for z in np.atleast_1d(np.asarray(same.zero_point)))
+        return Quant(scale, zero)
+    return draw_quant(rule, tensor.dtype, tensor.shape, seen, source, ties)
+
+
+def view_of(tensor: TensorType) -> SlotView:
+    """Return what expressions see of a tensor."""
+    quant = tensor.quant
+    if quant is None:
+        return SlotView(tensor.dtype, tensor.shape)
+    if quant.per_axis:
+        return SlotView(tensor.dtype, tensor.shape, np.asarray(quant.scale), np.asarray(quant.zero_point))
+    return SlotView(tensor.dtype, tensor.shape, quant.scale[0], quant.zero_point[0])

@@ -1,0 +1,127 @@
+"""Fill tensors: value classes per dtype, from a seed, with NumPy (the same on every machine)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from opconform.harness.model import DTYPES, Array, Quant, Shape
+from opconform.harness.numerics import integer_range
+
+CLASSES = ("ordinary", "boundaries", "saturating", "ties", "specials")
+
+_SPECIALS = {
+    "nan": (float("nan"),),
+    "inf": (float("inf"), float("-inf")),
+    "negative_zero": (-0.0,),
+    "denormal": (1e-45, -1e-45, 1.1754942e-38, -1.1754942e-38),
+}
+
+
+def generator(seed: int, *where: int) -> np.random.Generator:
+    """Return the generator of one tensor of one vector."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *where])))
+
+
+def fill(
+    rng: np.random.Generator,
+    dtype: str,
+    shape: Shape,
+    value_class: str,
+    low: float,
+    high: float,
+    specials: Sequence[str] = (),
+    quant: Quant | None = None,
+) -> Array:
+    """Return one tensor. [low, high] bounds float values and integers alike; `quant` shows where zero lies."""
+    kind = DTYPES[dtype][0].kind
+    count = math.prod(shape)
+    if kind == "b":
+        return _booleans(rng, count, value_class).reshape(shape)
+    if kind == "f":
+        values = _floats(rng, count, value_class, low, high, specials)
+    else:
+        lowest, largest = integer_range(dtype)
+        values = _integers(rng, count, value_class, (low, high), (lowest, largest), quant)
+    return values.astype(DTYPES[dtype][0]).reshape(shape)
+
+
+def _booleans(rng: np.random.Generator, count: int, value_class: str) -> Array:
+    if value_class in ("boundaries", "saturating"):
+        return np.full(count, bool(rng.integers(0, 2)))
+    return rng.random(count) < rng.random()
+
+
+def _floats(
+    rng: np.random.Generator,
+    count: int,
+    value_class: str,
+    low: float,
+    high: float,
+    specials: Sequence[str],
+) -> Array:
+    match value_class:
+        case "boundaries":
+            edges = [low, high, 0.0, 1.0, -1.0, 0.5, -0.5, 2.0, 2.0**-24, -(2.0**-24), 1 - 2.0**-24]
+            return rng.choice([e for e in edges if low <= e <= high], count)
+        case "saturating":
+            ends = rng.choice([low, high], count)
+            return ends * (1 - 0.1 * rng.random(count))
+        case "ties":
+            steps = rng.integers(-64, 65, count) / 2.0 ** int(rng.integers(0, 4))
+            return np.clip(steps, low, high)
+        case "specials" if specials:
+            values = _ordinary_floats(rng, count, low, high)
+            pool = [value for name in specials for value in _SPECIALS[name]]
+            return np.where(rng.random(count) < 0.3, rng.choice(pool, count), values)
+        case _:
+            return _ordinary_floats(rng, count, low, high)
+
+
+def _ordinary_floats(rng: np.random.Generator, count: int, low: float, high: float) -> Array:
+    """Half uniform; half spread over magnitudes, since uniform numbers are nearly all of one."""
+    uniform = low + (high - low) * rng.random(count)
+    tiny = np.abs(uniform) * 2.0 ** -rng.integers(0, 20, count)
+    spread = np.clip(np.copysign(tiny, uniform), low, high)
+    return np.where(rng.random(count) < 0.5, uniform, spread)
+
+
+def _integers(
+    rng: np.random.Generator,
+    count: int,
+    value_class: str,
+    bounds: tuple[float, float],
+    limits: tuple[int, int],
+    quant: Quant | None,
+) -> Array:
+    (low, high), (lowest, largest) = bounds, limits
+    # A float bound near 2**63 rounds up: the dtype's own bounds win.
+    first, last = max(math.ceil(low), lowest), min(math.floor(high), largest)
+    zero = min(max(quant.zero_point[0] if quant else 0, first), last)
+    match value_class:
+        case "boundaries":
+            edges = {first, last, zero, zero - 1, zero + 1, first + 1, last - 1}
+            return rng.choice(sorted(e for e in edges if first <= e <= last), count)
+        case "saturating":
+            return np.where(rng.random(count) < rng.random(), first, last)
+        case "ties":
+            near = zero + rng.integers(-9, 10, count)
+            return np.clip(near, first, last)
+        case _:
+            return rng.integers(first, last, count, endpoint=True)
+
+
+def exhaustive(dtypes: Sequence[str], chunk: int = 256) -> list[tuple[Array, ...]]:
+    """Return vectors that hold every value of one dtype, or every pair of values of two 8-bit ones.
+
+    Each vector holds `chunk` elements (256 fits every board).
+    """
+    ranges = [np.arange(low, high + 1) for low, high in map(integer_range, dtypes)]
+    grid: Sequence[Array] = np.meshgrid(*ranges, indexing="ij") if len(ranges) > 1 else ranges
+    flat = [axis.reshape(-1, chunk).astype(DTYPES[d][0]) for axis, d in zip(grid, dtypes, strict=True)]
+    return [tuple(axis[i] for axis in flat) for i in range(flat[0].shape[0])]
+
+
+Fill = Callable[..., Array]
