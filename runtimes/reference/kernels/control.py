@@ -1,0 +1,24 @@
+"""Control flow, and the one op whose output has as many rows as the data say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from opconform.harness.model import Array
+from opconform.runtimes.reference.registry import kernel
+
+
+@kernel("WHERE")
+def where(condition: Array, **_: Any) -> Array:
+    """Return the coordinates [n, rank] of elements that are not zero (NaN is not), in row-major order."""
+    return np.argwhere(condition).astype(np.int64).reshape(-1, np.ndim(condition))
+
+
+@kernel("WHILE")
+def rotate_while_less(i: Array, limit: Array, x: Array, **_: Any) -> tuple[Array, Array, Array]:
+    """Run the loop of specs/ops/while.yaml: while i < limit, add 1 to i and rotate x by one place to the left."""
+    while bool(np.all(i < limit)):
+        i, x = i + 1, np.roll(x, -1, axis=0)
+    return i, limit, x
