@@ -83,13 +83,11 @@ def _answer(hosted: Hosted, session: Session | None, raw: bytes) -> tuple[Sessio
         case wire.RUN:
             return session, *_run(session, frame)
         case wire.OPEN:
-            _close(session)
-            return (*_open(hosted, frame),)
+            return _open(hosted, session, frame)
         case wire.HELLO:
             return session, wire.READY, sequence, wire.encode_ready(wire.Ready(hosted.name))
         case wire.CLOSE:
-            _close(session)
-            return None, wire.CLOSED, sequence, b""
+            return None, *_close(session, sequence)
         case wire.BYE:
             return None, wire.GONE, sequence, b""
     text = f"a worker was sent {wire.KINDS[frame.kind]}, allowed are HELLO OPEN RUN CLOSE BYE"
@@ -100,8 +98,10 @@ def _failure(code: int, text: str) -> bytes:
     return wire.encode_error(wire.Failure(code, text))
 
 
-def _open(hosted: Hosted, frame: wire.Frame) -> tuple[Session | None, int, int, bytes]:
+def _open(hosted: Hosted, old: Session | None, frame: wire.Frame) -> tuple[Session | None, int, int, bytes]:
     try:
+        if old is not None:
+            old.close()
         session = hosted.runtime.open(frame.payload)
     except Exception as error:
         return None, wire.ERROR, frame.sequence, _explain(error, wire.INVALID_MODEL)
@@ -125,9 +125,13 @@ def _run(session: Session | None, frame: wire.Frame) -> tuple[int, int, bytes]:
         return wire.ERROR, frame.sequence, _explain(error, wire.INVALID_INPUT)
 
 
-def _close(session: Session | None) -> None:
-    if session is not None:
-        session.close()
+def _close(session: Session | None, sequence: int) -> tuple[int, int, bytes]:
+    try:
+        if session is not None:
+            session.close()
+    except Exception as error:
+        return wire.ERROR, sequence, _explain(error, wire.INVALID_MODEL)
+    return wire.CLOSED, sequence, b""
 
 
 def _explain(error: Exception, invalid: int) -> bytes:
