@@ -21,6 +21,11 @@ static inline int32_t opc_shift_right(int32_t x, int32_t shift) { return x >> sh
 
 static inline int32_t opc_clamp(int32_t x, int32_t lo, int32_t hi) { return x < lo ? lo : x > hi ? hi : x; }
 
+/* clamp(x + zero); the sum wraps, as in TensorFlow Lite Micro, when a factor far above 1 took x to the end of int32. */
+static inline int32_t opc_clamp_sum(int32_t x, int32_t zero, int32_t lo, int32_t hi) {
+    return opc_clamp((int32_t)((uint32_t)x + (uint32_t)zero), lo, hi);
+}
+
 /* Saturating rounding doubling high product: round(a * b / 2^31), half up; the one overflow saturates. */
 int32_t opc_srdhm(int32_t a, int32_t b);
 /* The same for int16: round(a * b / 2^15). */
@@ -53,6 +58,8 @@ void opc_dtype_range(uint8_t dtype, int32_t *lo, int32_t *hi);
 /* Clamp of a quantized output: the dtype's range cut by the activation at zero_point + round(limit / scale).
  * OPC_UNSUPPORTED (reported on the node) for TANH and SIGN_BIT. */
 opc_status opc_activation_range(opc_node *node, const opc_tensor *output, uint8_t activation, int32_t *lo, int32_t *hi);
+/* Clamp of an integer output that is not quantized (int32, int64); NONE is the range of int64. */
+opc_status opc_raw_activation_range(opc_node *node, uint8_t activation, int64_t *lo, int64_t *hi);
 /* Clamp of a float output. The range of NONE is infinite; compare with < and >, so that NaN passes through. */
 opc_status opc_float_activation_range(opc_node *node, uint8_t activation, float *lo, float *hi);
 static inline float opc_clamp_float(float x, float lo, float hi) { return x < lo ? lo : x > hi ? hi : x; }

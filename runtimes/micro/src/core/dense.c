@@ -1,0 +1,128 @@
+#include "dense.h"
+
+/* FullyConnectedOptions */
+enum { ACTIVATION = 0, WEIGHTS_FORMAT = 1, KEEP_NUM_DIMS = 2 };
+
+bool opc_dense_views(const opc_node *node, opc_dense *d) {
+    const bool found = opc_input(node, 0, &d->x) && opc_input(node, 1, &d->weights) && opc_output(node, 0, &d->y);
+    d->has_bias = opc_input(node, 2, &d->bias);
+    if (!found || d->weights.rank != 2) {
+        return false;
+    }
+    d->units = (uint32_t)d->weights.dims[0];
+    d->depth = (uint32_t)d->weights.dims[1];
+    d->batches = d->depth == 0 ? 0 : d->x.elements / d->depth;
+    return true;
+}
+
+static bool shapes_fit(const opc_node *node, const opc_dense *d) {
+    const opc_tensor *x = &d->x;
+    const opc_tensor *y = &d->y;
+    if (d->depth == 0 || d->batches * d->depth != x->elements || y->rank == 0 || (uint32_t)y->dims[y->rank - 1] != d->units) {
+        return false;
+    }
+    /* units * batches <= y's elements limit only if they are equal, so compare by division. */
+    const bool sized = d->units == 0 ? y->elements == 0 : y->elements / d->units == d->batches && y->elements % d->units == 0;
+    if (opc_option_u8(node, KEEP_NUM_DIMS, 0) == 0) {
+        return sized;
+    }
+    bool same = x->rank == y->rank && (uint32_t)x->dims[x->rank - 1] == d->depth;
+    for (uint32_t i = 0; same && i + 1 < x->rank; i++) {
+        same = x->dims[i] == y->dims[i];
+    }
+    return sized && same;
+}
+
+static bool bias_fits(const opc_dense *d) {
+    const uint8_t type = d->bias.dtype;
+    if (!d->has_bias) {
+        return true;
+    }
+    const bool typed = d->x.dtype == OPC_FLOAT32 ? type == OPC_FLOAT32
+                       : d->x.dtype == OPC_INT16 ? type == OPC_INT64 || type == OPC_INT32
+                                                 : type == OPC_INT32;
+    return typed && d->bias.elements == d->units;
+}
+
+opc_status opc_dense_check(opc_node *node, opc_dense *d, uint8_t dtype, uint8_t weight_dtype) {
+    if (!opc_dense_views(node, d) || opc_input_count(node) > 3 || opc_output_count(node) != 1) {
+        return OPC_FAIL(node, OPC_INVALID_MODEL, "needs an input, weights [units, depth], perhaps a bias, and one output");
+    }
+    if (d->weights.dtype != weight_dtype || d->y.dtype != dtype) {
+        return OPC_FAIL(node, OPC_UNSUPPORTED, "mix of types");
+    }
+    if (!shapes_fit(node, d)) {
+        return OPC_FAIL(node, OPC_INVALID_MODEL, "shapes of input, weights and output do not fit");
+    }
+    if (!bias_fits(d)) {
+        return OPC_FAIL(node, OPC_INVALID_MODEL, "bias of a wrong type or size");
+    }
+    if (opc_option_u8(node, WEIGHTS_FORMAT, 0) != 0) {
+        return OPC_FAIL(node, OPC_UNSUPPORTED, "shuffled weights");
+    }
+    float lo;
+    float hi;
+    return opc_float_activation_range(node, opc_option_u8(node, ACTIVATION, OPC_ACT_NONE), &lo, &hi);
+}
+
+/* A factor as a fixed-point number with 26 fractional bits, saturated at 16. */
+static int32_t fixed26(opc_multiplier m) {
+    if (m.shift > 4) {
+        return 1 << 30;
+    }
+    return m.shift < -26 ? 0 : m.mantissa >> (uint32_t)(5 - m.shift);
+}
+
+/* The accumulator has the scale input * weights; a bias with another one would be added as a wrong number.
+ * Tolerated, as in TensorFlow Lite: a difference of 0.02 output quanta. */
+static bool bias_scale_fits(const opc_dense *d, opc_multiplier product) {
+    if (!d->has_bias || d->bias.scale_count != 1 || d->weights.scale_count != 1) {
+        return true;
+    }
+    const opc_multiplier bias = opc_multiplier_of(opc_scale(&d->bias, 0), 1.0f, opc_scale(&d->y, 0), 0);
+    const int32_t difference = fixed26(bias) - fixed26(product);
+    const int32_t allowed = 1342177; /* 0.02 * 2^26 */
+    return difference <= allowed && difference >= -allowed;
+}
+
+static bool weights_quantized(const opc_dense *d) {
+    const opc_tensor *w = &d->weights;
+    if (w->scale_count == 1) {
+        return opc_is_quantized(w);
+    }
+    bool good = w->scale_count == d->units && w->axis == 0;
+    for (uint32_t c = 0; good && c < d->units; c++) {
+        good = opc_scale(w, c) > 0.0f && opc_zero_point(w, c) == 0;
+    }
+    return good;
+}
+
+opc_status opc_dense_quantize(opc_node *node, const opc_dense *d) {
+    if (!opc_is_quantized(&d->x) || !opc_is_quantized(&d->y) || !weights_quantized(d)) {
+        return OPC_FAIL(node, OPC_INVALID_MODEL, "scales or zero points missing or out of range");
+    }
+    const bool symmetric = opc_zero_point(&d->x, 0) == 0 && opc_zero_point(&d->y, 0) == 0;
+    if (d->x.dtype == OPC_INT16 && !symmetric) {
+        return OPC_FAIL(node, OPC_INVALID_MODEL, "zero points of int16 must be 0");
+    }
+    opc_dense_data *data = opc_alloc(node, sizeof *data);
+    if (data == NULL) {
+        return OPC_NO_MEMORY;
+    }
+    data->multiplier = opc_multiplier_of_rounded(opc_scale(&d->x, 0), opc_scale(&d->weights, 0), opc_scale(&d->y, 0));
+    if (data->multiplier.shift > 7) {
+        return OPC_FAIL(node, OPC_UNSUPPORTED, "output scale too small beside the input scales");
+    }
+    if (!bias_scale_fits(d, data->multiplier)) {
+        return OPC_FAIL(node, OPC_INVALID_MODEL, "bias scale is not input scale times weight scale");
+    }
+    const uint8_t activation = opc_option_u8(node, ACTIVATION, OPC_ACT_NONE);
+    return opc_activation_range(node, &d->y, activation, &data->lo, &data->hi);
+}
+
+opc_multiplier opc_dense_multiplier(const opc_dense *d, const opc_dense_data *data, uint32_t unit) {
+    if (d->weights.scale_count == 1) {
+        return data->multiplier;
+    }
+    return opc_multiplier_of(opc_scale(&d->x, 0), opc_scale(&d->weights, unit), opc_scale(&d->y, 0), 0);
+}

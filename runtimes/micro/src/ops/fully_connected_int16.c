@@ -1,0 +1,50 @@
+/* int16 activations with int8 weights ("int16x8"). A bias of int64 takes a 64-bit accumulator and a 16-bit multiplier,
+ * a bias of int32 the arithmetic of the 8-bit kernels. */
+#include "dense.h"
+
+static opc_status prepare(opc_node *node) {
+    opc_dense d;
+    const opc_status status = opc_dense_check(node, &d, OPC_INT16, OPC_INT8);
+    return status != OPC_OK ? status : opc_dense_quantize(node, &d);
+}
+
+/* Terms are at most 2^23 and n < 2^30: no overflow. */
+static int64_t dot(const int16_t *x, const int8_t *w, uint32_t n, int32_t zero_w) {
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        sum += x[i] * (w[i] - zero_w);
+    }
+    return sum;
+}
+
+static int32_t rescale(const opc_dense *d, int64_t sum, uint32_t unit, opc_multiplier m) {
+    if (d->has_bias && d->bias.dtype == OPC_INT32) {
+        return opc_mbqm((int32_t)((uint32_t)sum + (uint32_t)opc_i32(&d->bias)[unit]), m);
+    }
+    const uint64_t bias = d->has_bias ? (uint64_t)opc_i64(&d->bias)[unit] : 0U;
+    return opc_mbqm64((int64_t)((uint64_t)sum + bias), m);
+}
+
+static opc_status invoke(opc_node *node) {
+    opc_dense d;
+    opc_dense_views(node, &d);
+    const opc_dense_data *data = opc_data(node);
+    const int16_t *x = opc_i16(&d.x);
+    const int8_t *weights = opc_i8(&d.weights);
+    int16_t *y = d.y.data;
+    const int32_t zero_w = opc_zero_point(&d.weights, 0);
+    for (uint32_t u = 0; u < d.units; u++) {
+        const opc_multiplier m = opc_dense_multiplier(&d, data, u);
+        for (uint32_t b = 0; b < d.batches; b++) {
+            const int64_t sum = dot(x + b * d.depth, weights + u * d.depth, d.depth, zero_w);
+            y[b * d.units + u] = (int16_t)opc_clamp(rescale(&d, sum, u, m), data->lo, data->hi);
+        }
+    }
+    return OPC_OK;
+}
+
+const opc_op opc_fully_connected_int16 = {.code = OPC_CODE_FULLY_CONNECTED,
+                                          .key = OPC_KEY_INPUT0,
+                                          .types = OPC_BIT(OPC_INT16),
+                                          .prepare = prepare,
+                                          .invoke = invoke};
