@@ -1,0 +1,234 @@
+"""Compile and link the firmware and the meter plugin into a cache outside the package.
+
+Objects and images are named by a hash of everything that goes into them and appear by an atomic rename, so parallel
+processes share the cache and an installed wheel works like a checkout.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from opconform.harness.runtime import Unavailable
+from opconform.targets.cortex_m.boards import Target, folder
+from opconform.targets.cortex_m.symbols import read_symbols
+
+ARM_GCC = "arm-none-eabi-gcc"
+#: contraction would give fused boards other bits than the others; errno would drag its wrappers in
+COMMON_FLAGS = (
+    *("-std=c99", "-mthumb", "-masm-syntax-unified", "-ffunction-sections", "-fdata-sections", "-fno-common"),
+    *("-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra", "-Wconversion"),
+)
+LIBC_FLAGS = {"picolibc": ("--specs=picolibc.specs",), "newlib": (), "newlib-nano": ("--specs=nano.specs",)}
+PLUGIN_FLAGS = ("-std=c11", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wconversion")
+
+
+_REASON = re.compile(r"[Ee]rror:|undefined reference|overflowed by|cannot find|will not fit")
+
+
+class BuildFailed(Exception):
+    """A compiler or linker refused; the message is its first error line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A linked firmware: the ELF file, its link map and its symbols as JSON."""
+
+    elf: Path
+    map: Path
+    symbols: Path
+
+
+def cache_root() -> Path:
+    """Return the folder of everything built: $OPCONFORM_CACHE, or opconform in the user's cache folder."""
+    named = os.environ.get("OPCONFORM_CACHE")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "opconform"
+
+
+def micro_folder() -> Path:
+    """Return the folder of the micro library's C sources."""
+    return Path(str(files("opconform") / "runtimes" / "micro"))
+
+
+def op_stems() -> tuple[str, ...]:
+    """Return the kernels by file name without ".c": add_int8, reshape ..."""
+    return tuple(sorted(path.stem for path in (micro_folder() / "src" / "ops").glob("*.c")))
+
+
+def platform_sources() -> tuple[Path, ...]:
+    """Return the sources of start-up, transport and faults."""
+    source = folder() / "src"
+    return (*sorted(source.glob("*.S")), *sorted(source.glob("*.c")))
+
+
+def core_sources() -> tuple[Path, ...]:
+    """Return the sources of the interpreter and the wire worker, without kernels."""
+    micro = micro_folder()
+    return (
+        *sorted((micro / "src").glob("*.c")),
+        *sorted((micro / "src" / "core").glob("*.c")),
+        micro / "worker/worker.c",
+    )
+
+
+def registry_source(stems: Sequence[str]) -> Path:
+    """Write the table of the kernels `stems` into the cache and return its path."""
+    lines = ['#include "opconform_kernel.h"', *(f"extern const opc_op opc_{stem};" for stem in stems)]
+    table = ", ".join(f"&opc_{stem}" for stem in stems) or "0"
+    lines.append(f"static const opc_op *const table[] = {{{table}}};")
+    lines.append("extern const opc_registry opc_registry_all;")
+    lines.append(f"const opc_registry opc_registry_all = {{table, {len(stems)}}};")
+    text = "\n".join(lines) + "\n"
+    path = cache_root() / "generated" / f"registry-{_digest([text.encode()])}.c"
+    return _publish(path, lambda temporary: temporary.write_text(text))
+
+
+def include_folders() -> tuple[Path, ...]:
+    """Return where headers of the firmware lie."""
+    micro = micro_folder()
+    return (micro, micro / "include", micro / "src", micro / "src" / "core", micro / "worker", folder() / "src")
+
+
+def compile_objects(target: Target, sources: Sequence[Path], extra: Sequence[str] = ()) -> tuple[Path, ...]:
+    """Compile each source for the board, at most two at a time; up-to-date objects come from the cache.
+
+    Raises Unavailable without a compiler, BuildFailed with its first error.
+    """
+    compiler = find_tool(ARM_GCC, "gcc-arm-none-eabi libnewlib-arm-none-eabi picolibc-arm-none-eabi")
+    flags = (*_board_flags(target), *_defines(target), *extra)
+    headers = sorted(path for place in include_folders() for path in place.glob("*.h"))
+    base = _digest([_identity(compiler), repr(flags).encode(), *(path.read_bytes() for path in headers)])
+    command = [compiler, *flags, *(f"-I{place}" for place in include_folders())]
+    with ThreadPoolExecutor(2) as pool:
+        return tuple(pool.map(lambda source: _compile(command, base, source), sources))
+
+
+def link_image(target: Target, objects: Sequence[Path], extra: Sequence[str] = ()) -> Image:
+    """Link objects into an image of the board; `extra` are linker options. Raises Unavailable or BuildFailed."""
+    compiler = find_tool(ARM_GCC, "gcc-arm-none-eabi")
+    script = _link_script(target)
+    flags = (*_board_flags(target), "-nostartfiles", "-nostdlib", "-Wl,--gc-sections", *extra)
+    key = _digest([repr(flags).encode(), script.encode(), *(path.name.encode() for path in objects)])
+    place = cache_root() / "images" / f"{target.name}-{key}"
+    command = [compiler, *flags, *map(str, objects), "-Wl,--start-group", "-lm", "-lc", "-lgcc", "-Wl,--end-group"]
+    _publish(place, lambda temporary: _link(command, script, temporary))
+    return Image(place / "firmware.elf", place / "firmware.map", place / "symbols.json")
+
+
+def build_worker(target: Target) -> Image:
+    """Build the wire worker with all kernels for the board. Raises Unavailable or BuildFailed."""
+    kernels = [micro_folder() / "src" / "ops" / f"{stem}.c" for stem in op_stems()]
+    sources = (*platform_sources(), *core_sources(), *kernels, registry_source(op_stems()))
+    return link_image(target, compile_objects(target, sources))
+
+
+def build_plugin() -> Path:
+    """Build the meter plugin with the host's compiler. Raises Unavailable or BuildFailed."""
+    compiler = find_tool("gcc", "gcc")
+    source = folder() / "meter" / "meter.c"
+    parts = [path.read_bytes() for path in sorted(source.parent.glob("*.[ch]"))]
+    key = _digest([_identity(compiler), repr(PLUGIN_FLAGS).encode(), *parts])
+    path = cache_root() / "plugins" / f"meter-{key}.so"
+    return _publish(path, lambda out: _run([compiler, *PLUGIN_FLAGS, str(source), "-o", str(out)]))
+
+
+def find_tool(name: str, packages: str) -> str:
+    """Return the path of a program. Raises Unavailable with the packages that bring it."""
+    path = shutil.which(name)
+    if path is None:
+        raise Unavailable(f"{name} is missing; install it with: apt-get install {packages}")
+    return path
+
+
+def _board_flags(target: Target) -> tuple[str, ...]:
+    return (*LIBC_FLAGS[target.libc], *target.flags, target.optimize, *COMMON_FLAGS)
+
+
+def _defines(target: Target) -> tuple[str, ...]:
+    numbers = {
+        "OPC_CLOCK_HZ": target.clock_hz,
+        "OPC_IO_BYTES": target.io_bytes,
+        "OPC_MODEL_BYTES": target.model_bytes,
+        "OPC_ARENA_BYTES": target.arena_bytes,
+    }
+    return tuple(f"-D{name}={value}u" for name, value in numbers.items())
+
+
+def _link_script(target: Target) -> str:
+    numbers = {
+        "FLASH_ORIGIN": target.flash.origin,
+        "FLASH_BYTES": target.flash.bytes,
+        "RAM_ORIGIN": target.ram.origin,
+        "RAM_BYTES": target.ram.bytes,
+        "GUARD_BYTES": target.guard_bytes,
+        "STACK_BYTES": target.stack_bytes,
+        "MAIN_STACK_BYTES": target.main_stack_bytes,
+    }
+    text = (folder() / "src" / "link.ld.in").read_text()
+    for name, value in numbers.items():
+        text = text.replace(f"@{name}@", hex(value))
+    return text
+
+
+def _compile(command: Sequence[str], base: str, source: Path) -> Path:
+    key = _digest([base.encode(), source.name.encode(), source.read_bytes()])
+    path = cache_root() / "objects" / f"{source.stem}-{key}.o"
+    return _publish(path, lambda temporary: _run([*command, "-c", str(source), "-o", str(temporary)]))
+
+
+def _link(command: Sequence[str], script: str, place: Path) -> None:
+    place.mkdir()
+    (place / "link.ld").write_text(script)
+    elf = place / "firmware.elf"
+    _run([*command, f"-T{place / 'link.ld'}", f"-Wl,-Map={place / 'firmware.map'}", "-o", str(elf)])
+    (place / "symbols.json").write_text(json.dumps(read_symbols(elf)))
+
+
+def _publish(path: Path, make: Callable[[Path], object]) -> Path:
+    """Make a file or folder beside `path` and rename it there; another process may have been faster."""
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as work:
+        fresh = Path(work) / path.name
+        make(fresh)
+        try:
+            fresh.rename(path)
+        except OSError:
+            if not path.exists():
+                raise
+    return path
+
+
+def _run(command: Sequence[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if _REASON.search(line)]
+        reason = (lines or done.stderr.splitlines() or ["no message"])[0]
+        raise BuildFailed(f"{Path(command[0]).name} failed with status {done.returncode}: {reason.strip()}")
+
+
+def _identity(tool: str) -> bytes:
+    found = Path(tool).resolve()
+    status = found.stat()
+    return f"{found} {status.st_size} {status.st_mtime_ns}".encode()
+
+
+def _digest(parts: Sequence[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.hexdigest()[:24]

@@ -1,0 +1,142 @@
+/* Vectors, reset, the way back from a fault, and the marks that the meter plugin watches.
+ * One file for all cores: v6-M instructions only, unless the core is known to have more. */
+    .syntax unified
+    .thumb
+
+    .section .vectors, "a", %progbits
+    .word   opc_main_stack_top
+    .word   opc_reset
+    .rept   6                       /* NMI, HardFault, MemManage, BusFault, UsageFault, SecureFault */
+    .word   opc_fault_entry
+    .endr
+    .word   0, 0, 0
+    .word   opc_fault_entry         /* SVCall */
+    .word   opc_fault_entry         /* DebugMonitor: a stray bkpt */
+    .word   0
+    .word   opc_fault_entry         /* PendSV */
+    .word   opc_tick_entry          /* SysTick */
+
+.macro function name
+    .section .text.\name, "ax", %progbits
+    .balign 8                       /* a mark must not straddle a translation page of QEMU */
+    .global \name
+    .type   \name, %function
+    .thumb_func
+\name:
+.endm
+
+function opc_reset
+    bl      platform_init
+    ldr     r0, =opc_task_stack_top
+    msr     psp, r0
+#if defined(__ARM_ARCH_8M_MAIN__) || defined(__ARM_ARCH_8_1M_MAIN__)
+    ldr     r0, =opc_task_stack_bottom
+    msr     psplim, r0
+    ldr     r0, =opc_main_stack_bottom
+    msr     msplim, r0
+#endif
+    movs    r0, #2                  /* Thread mode runs on the process stack from here on */
+    msr     control, r0
+    isb
+    ldr     r0, =opc_thread
+    bx      r0
+    .ltorg
+    .size   opc_reset, . - opc_reset
+
+function opc_thread
+    cpsie   i                       /* a kernel may have left interrupts off */
+    bl      platform_serve
+    .size   opc_thread, . - opc_thread
+
+/* Report on the main stack, which no kernel touches, then return to opc_thread with an empty process stack. */
+function opc_fault_entry
+    mov     r1, lr
+    movs    r2, #4
+    tst     r1, r2
+    bne     1f
+    mrs     r0, msp
+    b       2f
+1:  mrs     r0, psp
+2:  mrs     r2, ipsr
+    bl      platform_fault          /* (frame, exc_return, exception number) */
+    ldr     r0, =opc_task_stack_top
+    subs    r0, r0, #32
+    movs    r1, #0
+    str     r1, [r0, #0]
+    str     r1, [r0, #4]
+    str     r1, [r0, #8]
+    str     r1, [r0, #12]
+    str     r1, [r0, #16]
+    str     r1, [r0, #20]
+    ldr     r1, =opc_thread
+    str     r1, [r0, #24]
+    ldr     r1, =0x01000000         /* xPSR: the Thumb bit only */
+    str     r1, [r0, #28]
+    msr     psp, r0
+    ldr     r1, =opc_main_stack_top
+    msr     msp, r1
+    ldr     r1, =0xFFFFFFFD         /* to Thread mode, process stack, no FP context */
+    bx      r1
+    .ltorg
+    .size   opc_fault_entry, . - opc_fault_entry
+
+/* Ten times a second. Entry and exit are blocks of one instruction, so that the plugin can leave the handler out. */
+function opc_tick_entry
+    b       1f
+1:  push    {r3, lr}
+    bl      platform_tick           /* non-zero: the invocation has used its budget */
+    pop     {r2, r3}
+    mov     lr, r3
+    cmp     r0, #0
+    beq     2f
+    ldr     r0, =opc_fault_entry
+    bx      r0
+2:  b       opc_tick_leave
+    .ltorg
+    .size   opc_tick_entry, . - opc_tick_entry
+
+    .balign 8
+    .global opc_tick_leave
+    .type   opc_tick_leave, %function
+    .thumb_func
+opc_tick_leave:
+    bx      lr
+    .size   opc_tick_leave, . - opc_tick_leave
+
+/* opc_invocation is odd while a model is invoked. */
+function opc_measure_begin
+    ldr     r0, =opc_invocation
+    ldr     r1, [r0]
+    adds    r1, r1, #1
+    str     r1, [r0]
+    b       opc_meter_begin
+    .ltorg
+    .size   opc_measure_begin, . - opc_measure_begin
+
+/* The address of this push tells the plugin the stack pointer at the entry of the invocation. */
+    .balign 8
+    .global opc_meter_begin
+    .type   opc_meter_begin, %function
+    .thumb_func
+opc_meter_begin:
+    push    {lr}
+    pop     {pc}
+    .size   opc_meter_begin, . - opc_meter_begin
+
+function opc_measure_end
+    .global opc_meter_end
+    .type   opc_meter_end, %function
+    .thumb_func
+opc_meter_end:
+    b       1f
+1:  ldr     r0, =opc_invocation
+    ldr     r1, [r0]
+    adds    r1, r1, #1
+    str     r1, [r0]
+    bx      lr
+    .ltorg
+    .size   opc_measure_end, . - opc_measure_end
+
+function opc_meter_answer
+    bx      lr
+    .size   opc_meter_answer, . - opc_meter_answer

@@ -1,0 +1,89 @@
+"""Boards with the faulty worker, for the tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from opconform.harness.isolate import Isolated
+from opconform.harness.model import Crashed, Outcome, Produced
+from opconform.targets.cortex_m import build, launcher
+from opconform.targets.cortex_m.boards import load_target, target_names
+
+FAULTY = Path(__file__).with_name("faulty.c")
+MODEL_BYTES = 100
+COMMANDS = (
+    *("ECHO", "UNDEFINED_INSTRUCTION", "LOAD_UNMAPPED", "STACK_OVERFLOW", "ENDLESS_LOOP", "STORE_PAST_ARENA"),
+    *("LOAD_PAST_MODEL", "SPIN_WITHOUT_INTERRUPTS", "EXIT", "COUNTED_LOOP", "STORE_TO_NULL", "DIVIDE_BY_ZERO"),
+    *("REFUSE", "GARBAGE", "FILL_ARENA", "USE_STACK", "LOAD_MODEL"),
+)
+
+
+def faulty_image(name: str) -> build.Image:
+    """Build the faulty worker for a board, warnings being errors."""
+    target = load_target(name)
+    sources = (*build.platform_sources(), FAULTY)
+    return build.link_image(target, build.compile_objects(target, sources, ("-Werror",)))
+
+
+def faulty_board(name: str, budget: float = 0.2) -> launcher.Board:
+    """Return a board that runs the faulty worker; not started."""
+    return launcher.Board(name, launcher.Options(budget=budget, image=faulty_image(name)))
+
+
+class Faulty:
+    """The faulty worker behind the harness's own executor."""
+
+    def __init__(self, name: str) -> None:
+        self.board = faulty_board(name)
+        self.executor = Isolated(self.board)
+
+    def run(self, command: str, argument: int = 0) -> Outcome:
+        """Give the worker one command."""
+        vector = [np.array([COMMANDS.index(command), argument], np.int32)]
+        return self.executor.execute(bytes(MODEL_BYTES), [vector])
+
+    def cost(self, command: str, argument: int = 0) -> dict[str, int]:
+        """Return the meters of a command that ends well."""
+        outcome = self.run(command, argument)
+        assert isinstance(outcome, Produced), outcome
+        return dict(outcome.meters)
+
+    def crash(self, command: str, argument: int = 0) -> str:
+        """Return the words of a command that does not end well, once the board has answered again after it."""
+        outcome = self.run(command, argument)
+        assert isinstance(outcome, Crashed), outcome
+        assert isinstance(self.run("ECHO"), Produced)
+        return outcome.detail
+
+
+@pytest.fixture(scope="session")
+def boards() -> Iterator[dict[str, Faulty]]:
+    """Every board with the faulty worker."""
+    started = {name: Faulty(name) for name in target_names()}
+    yield started
+    for faulty in started.values():
+        faulty.executor.close()
+
+
+@pytest.fixture
+def make_image() -> Callable[[str], build.Image]:
+    """Return what builds the faulty worker for a board."""
+    return faulty_image
+
+
+@pytest.fixture
+def make_board() -> Iterator[Callable[[str], launcher.Board]]:
+    """Return what makes a board with the faulty worker; each is stopped at the end."""
+    made: list[launcher.Board] = []
+
+    def make(name: str) -> launcher.Board:
+        made.append(faulty_board(name))
+        return made[-1]
+
+    yield make
+    for board in made:
+        board.stop()
