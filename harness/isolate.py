@@ -121,15 +121,14 @@ class Isolated:
     def _converse(self, requests: Sequence[tuple[int, bytes]]) -> Outcome:
         answers: list[wire.Frame] = []
         try:
-            answers.extend(self._pipeline(requests, answers))
-            return self._interpret(requests, answers)
+            for answer in self._pipeline(requests):
+                answers.append(answer)  # one by one: how many came says where a worker died
         except (TransportError, wire.WireError) as error:
             self._dirty = True
             return _misfortune(error, _stage(requests, len(answers)))
+        return self._interpret(requests, answers)
 
-    def _pipeline(
-        self, requests: Sequence[tuple[int, bytes]], answers: list[wire.Frame] | None = None
-    ) -> Iterator[wire.Frame]:
+    def _pipeline(self, requests: Sequence[tuple[int, bytes]]) -> Iterator[wire.Frame]:
         """Yield the answers in order, with as many requests under way as the window allows. Raises TransportError."""
         sent, done, under_way, sizes = 0, 0, 0, [len(payload) + wire.HEADER.size for _, payload in requests]
         first = self._sequence + 1
@@ -164,24 +163,31 @@ class Isolated:
         return frame
 
     def _interpret(self, requests: Sequence[tuple[int, bytes]], answers: Sequence[wire.Frame]) -> Outcome:
-        """Raises WireError for an answer that cannot be decoded, Garbled for a wrong number of tensors."""
         outputs: list[tuple[Array, ...]] = []
         meters: dict[str, int] = {}
         for index, frame in enumerate(answers):
-            if frame.kind == wire.ERROR:
-                self._open = requests[index][0] == wire.RUN
-                return _failed(wire.decode_error(frame.payload), _stage(requests, index), self._limits)
-            if frame.kind == wire.OPENED:
-                self._opened(wire.decode_opened(frame.payload), meters)
-                continue
-            tensors, measured = wire.decode_result(frame.payload)
-            if self._outputs is not None and len(tensors) != self._outputs:
-                raise Garbled(f"RESULT with {len(tensors)} tensors, OPENED said {self._outputs}")
-            outputs.append(tensors)
-            _keep_largest(meters, measured)
+            try:
+                if frame.kind == wire.ERROR:
+                    self._open = requests[index][0] == wire.RUN
+                    return _failed(wire.decode_error(frame.payload), _stage(requests, index), self._limits)
+                if frame.kind == wire.OPENED:
+                    self._opened(wire.decode_opened(frame.payload), meters)
+                else:
+                    outputs.append(self._result(frame, meters))
+            except (wire.WireError, Garbled) as error:
+                self._dirty = True
+                return Infra(f"{_stage(requests, index)}: {error}")
         _keep_largest(meters, self._transport.meters())
         self._open = True
         return Produced(tuple(outputs), meters)
+
+    def _result(self, frame: wire.Frame, meters: dict[str, int]) -> tuple[Array, ...]:
+        """Return the outputs of a RESULT. Raises WireError, and Garbled for a wrong number of tensors."""
+        tensors, measured = wire.decode_result(frame.payload)
+        if self._outputs is not None and len(tensors) != self._outputs:
+            raise Garbled(f"RESULT with {len(tensors)} tensors, OPENED said {self._outputs}")
+        _keep_largest(meters, measured)
+        return tensors
 
     def _opened(self, opened: wire.Opened, meters: dict[str, int]) -> None:
         self._outputs = None if opened.outputs is None else len(opened.outputs)

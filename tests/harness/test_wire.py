@@ -17,13 +17,13 @@ SENDABLE = [name for name in DTYPES if name != "resource"]
 
 
 def test_a_frame_has_the_bytes_of_the_table() -> None:
-    assert wire.encode_frame(wire.RUN, 0x01020304, b"abcd") == bytes.fromhex(
+    assert wire.encode_frame(wire.RUN, 0x01020304, b"123456789") == bytes.fromhex(
         "4f504331"  # magic OPC1
         "03 01 0000"  # kind, version, reserved
         "04030201"  # sequence
-        "04000000"  # length
-        "113c82ed"  # CRC-32 of "abcd" is 0xed823c11
-        "61626364"
+        "09000000"  # length
+        "2639f4cb"  # 0xcbf43926, the check value of every catalogue of CRCs for these nine bytes
+        "313233343536373839"
     )
 
 

@@ -1,0 +1,150 @@
+"""Names find runtimes; what cannot be found or read is one line that says what to do."""
+
+from pathlib import Path
+
+import pytest
+
+from opconform.harness import registry
+from opconform.harness.manifest import ManifestError, load_manifest
+from opconform.harness.runtime import Limit, Manifest, Unavailable
+
+FAKES = Path(__file__).parents[1] / "fakes" / "fakes.py"
+
+
+def test_a_bare_name_means_the_first_variant() -> None:
+    handle = registry.resolve("litert")
+    assert (handle.label, handle.target, handle.default) == ("litert@ref", "host", True)
+
+
+def test_a_variant_is_chosen_behind_the_at_sign() -> None:
+    handle = registry.resolve("litert@xnnpack")
+    assert (handle.label, handle.at, handle.default) == ("litert@xnnpack", "xnnpack", False)
+
+
+def test_the_manifest_of_a_package_carries_its_version() -> None:
+    assert registry.resolve("litert").manifest.version.count(".") >= 1
+
+
+def test_an_unknown_runtime_lists_the_known_ones() -> None:
+    with pytest.raises(
+        registry.UnknownRuntime, match=r"unknown runtime 'lightrt', known are .*litert.*tflm.*exec:COMMAND"
+    ):
+        registry.resolve("lightrt")
+
+
+def test_an_unknown_variant_lists_the_allowed_ones() -> None:
+    with pytest.raises(registry.UnknownRuntime, match="litert has no 'gpu', allowed are ref builtin xnnpack host"):
+        registry.resolve("litert@gpu")
+
+
+def test_a_class_in_a_file_is_a_runtime() -> None:
+    handle = registry.resolve(f"{FAKES}:Forgetful")
+    assert handle.label == "forgetful@host"
+    assert handle.instantiate().describe().name == "forgetful"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("no/such/file.py:Class", "there is no file no/such/file.py"),
+        (f"{FAKES}:Missing", "no class 'Missing', its runtimes are .*Forgetful"),
+        ("exec:", "no command, write exec:COMMAND"),
+        ("exec:'open", "No closing quotation; quote the command as for a shell"),
+    ],
+)
+def test_a_source_that_leads_nowhere_says_why(source: str, words: str) -> None:
+    with pytest.raises(registry.UnknownRuntime, match=words):
+        registry.resolve(source)
+
+
+def test_a_command_is_split_as_a_shell_does() -> None:
+    handle = registry.resolve("exec:sh -c 'exit 3' a@b")
+    assert handle.command == ("sh", "-c", "exit 3", "a@b")
+    assert handle.label == "sh@host"
+
+
+def test_a_missing_program_is_unavailable_by_name() -> None:
+    assert "there is no program './no_worker'" in registry.resolve("exec:./no_worker").unavailable
+
+
+def test_a_missing_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_version", lambda distribution: "")
+    registry._card_of.cache_clear()
+    handle = registry.resolve("tflm")
+    registry._card_of.cache_clear()
+    assert handle.unavailable.startswith(
+        "tflm: the package tflite-micro is missing; run: pip install 'opconform[tflm]'"
+    )
+
+
+def test_a_missing_module_is_unavailable_not_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "tflite_micro.python.tflite_micro._runtime", None)
+    with pytest.raises(Unavailable, match=r"tflm: .*pip install 'opconform\[tflm\]'"):
+        registry.resolve("tflm").instantiate().open(b"")
+
+
+def test_claims_are_globs_over_op_and_row() -> None:
+    manifest = Manifest(name="x", rows=("CONV_*", "ADD/int8", "MUL/*"), except_rows=("*/int16*", "CONV_3D"))
+    claimed = {
+        (op, row)
+        for op in ("CONV_2D", "CONV_3D", "ADD", "MUL", "DIV")
+        for row in ("int8", "int16x8", "float32")
+        if registry.claims_row(manifest, op, row)
+    }
+    assert claimed == {
+        ("CONV_2D", "int8"),
+        ("CONV_2D", "float32"),
+        ("ADD", "int8"),
+        ("MUL", "int8"),
+        ("MUL", "float32"),
+    }
+
+
+WHOLE = """\
+name: mine
+summary: "a test"
+targets: [host, cortex-m4]
+arithmetic: double_rounding
+rows: ["ADD/*"]
+except_rows: [ADD/int64]
+limits:
+  - {rows: "ADD/*", when: "rank(A) > 4", why: four nested loops}
+claims: {bit_exact: true, heap_bytes: 0}
+"""
+
+
+def test_a_manifest_is_read_whole(tmp_path: Path) -> None:
+    file = tmp_path / "runtime.yaml"
+    file.write_text(WHOLE)
+    manifest = load_manifest(file)
+    assert (manifest.name, manifest.targets, manifest.arithmetic) == ("mine", ("host", "cortex-m4"), "double_rounding")
+    assert manifest.limits == (Limit("ADD/*", "rank(A) > 4", "four nested loops"),)
+    assert dict(manifest.claims) == {"bit_exact": True, "heap_bytes": 0}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ":1: empty; write at least `name: my_runtime`"),
+        ("summary: x\n", ":1: there is no name"),
+        ("name: x\nname: y\n", ":2: name: is given twice"),
+        ("name: x\ntargts: [host]\n", ":2: unknown key 'targts', allowed are name summary targets"),
+        ("name: x\ntargets: host\n", ":2: targets: 'host' is no list"),
+        ("name: 3\n", ":1: name: '3' is no text; put it in quotes"),
+        ("name: x\nrows: [1.5]\n", ":2: rows: '1.5' is no text"),
+        ("name: x\narithmetic: exact\n", ":2: arithmetic: 'exact', allowed are unspecified double_rounding"),
+        ("name: x\nlimits: [{rows: a, when: b}]\n", ":2: limits: a limit lacks why"),
+        ("name: x\nlimits: [{rows: a, wen: b}]\n", ":2: unknown key 'wen', allowed are rows when why"),
+        ("name: [\n", "no YAML"),
+        ("- a\n", ":1: a mapping of keys is needed"),
+        ("name: x\nclaims: {a: [1]}\n", ":2: a: a list is no single value"),
+        ("name: !!python/object:os.system x\n", "is no text"),
+    ],
+)
+def test_a_spoilt_manifest_is_one_line_with_its_place(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "runtime.yaml"
+    file.write_text(text)
+    with pytest.raises(ManifestError) as caught:
+        load_manifest(file)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
