@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "broadcast.h"
-
 opc_status opc_fetch(opc_node *node, uint32_t inputs, opc_tensor *in, opc_tensor *out) {
     if (opc_input_count(node) != inputs || opc_output_count(node) != 1 || !opc_output(node, 0, out)) {
         return OPC_FAIL(node, OPC_INVALID_MODEL, "wrong number of inputs or outputs");
@@ -24,12 +22,6 @@ opc_status opc_fetch_unary(opc_node *node, opc_tensor *x, opc_tensor *y) {
     OPC_TRY(opc_fetch(node, 1, x, y));
     OPC_TRY(opc_same_dtype(node, x, y));
     return opc_same_shape(x, y) ? OPC_OK : OPC_FAIL(node, OPC_INVALID_MODEL, "shapes differ");
-}
-
-opc_status opc_fetch_binary(opc_node *node, opc_tensor *in, opc_tensor *out) {
-    OPC_TRY(opc_fetch(node, 2, in, out));
-    OPC_TRY(opc_same_dtype(node, &in[0], &in[1]));
-    return opc_broadcasts(out, in, 2) ? OPC_OK : OPC_FAIL(node, OPC_INVALID_MODEL, "shapes do not broadcast to the output");
 }
 
 opc_status opc_need_quantized(opc_node *node, const opc_tensor *x, const opc_tensor *y) {

@@ -8,8 +8,6 @@
 opc_status opc_fetch(opc_node *node, uint32_t inputs, opc_tensor *in, opc_tensor *out);
 /* One input and one output of the same dtype and shape. */
 opc_status opc_fetch_unary(opc_node *node, opc_tensor *x, opc_tensor *y);
-/* Two inputs of the same dtype whose broadcast shape is the output's. The output's dtype is the caller's to check. */
-opc_status opc_fetch_binary(opc_node *node, opc_tensor *in, opc_tensor *out);
 /* The dtype of the output is that of the input. */
 opc_status opc_same_dtype(opc_node *node, const opc_tensor *x, const opc_tensor *y);
 /* Both are quantized per tensor. */

@@ -1,0 +1,42 @@
+#include "kernel_pool.h"
+
+opc_status opc_pool_fetch(opc_node *node, opc_pool *p) {
+    OPC_TRY(opc_fetch(node, 1, &p->x, &p->y));
+    OPC_TRY(opc_same_dtype(node, &p->x, &p->y));
+    p->window.x.stride = opc_option_i32(node, 1, 0);
+    p->window.y.stride = opc_option_i32(node, 2, 0);
+    p->window.x.size = opc_option_i32(node, 3, 0);
+    p->window.y.size = opc_option_i32(node, 4, 0);
+    p->window.x.dilation = 1;
+    p->window.y.dilation = 1;
+    p->activation = opc_option_u8(node, 5, OPC_ACT_NONE);
+    OPC_TRY(opc_window_plan(node, &p->x, &p->y, opc_option_u8(node, 0, OPC_PADDING_SAME), &p->window));
+    p->channels = (uint32_t)p->x.dims[3];
+    return p->x.dims[3] == p->y.dims[3] ? OPC_OK : OPC_FAIL(node, OPC_INVALID_MODEL, "numbers of channels differ");
+}
+
+opc_status opc_pool_integer(opc_node *node, opc_pool *p, int32_t *lo, int32_t *hi) {
+    OPC_TRY(opc_pool_fetch(node, p));
+    if (p->x.scale_count != 0 || p->y.scale_count != 0 || p->activation != OPC_ACT_NONE) {
+        OPC_TRY(opc_need_quantized(node, &p->x, &p->y));
+    }
+    if (!opc_same_quantization(&p->x, &p->y)) {
+        return OPC_FAIL(node, OPC_INVALID_MODEL, "input and output must have the same quantization");
+    }
+    return opc_activation_range(node, &p->y, p->activation, lo, hi);
+}
+
+opc_pool_taps opc_pool_position(const opc_pool *p, uint32_t i) {
+    const uint32_t width = (uint32_t)p->window.x.output;
+    const uint32_t height = (uint32_t)p->window.y.output;
+    const uint32_t line = i / width;
+    const opc_taps tx = opc_window_taps(&p->window.x, (int32_t)(i - line * width));
+    const opc_taps ty = opc_window_taps(&p->window.y, (int32_t)(line % height));
+    const uint32_t top = line / height * (uint32_t)p->window.y.input + (uint32_t)(ty.start + ty.first);
+    opc_pool_taps t;
+    t.row_step = (uint32_t)p->window.x.input * p->channels;
+    t.at = top * t.row_step + (uint32_t)(tx.start + tx.first) * p->channels;
+    t.rows = (uint32_t)(ty.end - ty.first);
+    t.columns = (uint32_t)(tx.end - tx.first);
+    return t;
+}
