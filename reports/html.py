@@ -73,7 +73,8 @@ def _models(log: Log) -> Mapping[str, bytes]:
 def _index(log: Log, found: Cells) -> Mapping[str, Any]:
     unexpected = [line for line in views.sound(log.failures) if summary.status(line) == "fail"]
     return {
-        "totals": summary.totals(found.values(), log),
+        "conclusion": summary.conclusion(log),
+        "totals": summary.totals(log),
         "columns": summary.runtimes(log),
         "infos": {place(one.name, one.target): one for one in log.runtimes},
         "matrix": views.matrix(log, found),
@@ -135,7 +136,7 @@ def deviations(log: Log) -> Mapping[str, Mapping[str, list[Any]]]:
     Each is an op, row and verdict with its number of lines and its counterexample, None where the log has none.
     """
     known = [line for line in log.cases if summary.status(line) == "known"]
-    examples = {_kind(line): line for line in reversed(log.failures) if summary.status(line) == "known"}
+    examples = {summary.kind(line): line for line in reversed(log.failures) if summary.status(line) == "known"}
     result: dict[str, dict[str, list[Any]]] = {}
     for key, lines in _by_kind(known).items():
         first, example = lines[0], examples.pop(key, None)
@@ -149,14 +150,10 @@ def deviations(log: Log) -> Mapping[str, Mapping[str, list[Any]]]:
     return dict(sorted(result.items()))
 
 
-def _kind(line: Any) -> tuple[str, ...]:
-    return line.op, line.row, line.runtime, line.target, line.verdict
-
-
 def _by_kind(lines: Iterable[CaseLine]) -> Mapping[tuple[str, ...], list[CaseLine]]:
     groups: dict[tuple[str, ...], list[CaseLine]] = {}
     for line in lines:
-        groups.setdefault(_kind(line), []).append(line)
+        groups.setdefault(summary.kind(line), []).append(line)
     return groups
 
 

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 
+from opconform.reports.costs import figures
 from opconform.reports.lines import CaseLine, FailureLine, place
 from opconform.reports.log import Log
+from opconform.reports.text import plural
 
 #: worst first; a cell has the status of its worst line
 STATUSES = ("fail", "known", "pass", "unsupported", "absent")
@@ -149,11 +151,11 @@ def cells(log: Log) -> Cells:
     groups: dict[Key, list[CaseLine]] = {}
     for line in log.cases:
         groups.setdefault((line.op, line.row, place(line.runtime, line.target)), []).append(line)
-    return {key: _joined(lines) for key, lines in groups.items()}
+    return {key: joined(lines) for key, lines in groups.items()}
 
 
-def _joined(lines: Iterable[CaseLine]) -> Cell:
-    """Join many lines; the counters are filled in place of `join`, which would copy them for each line."""
+def joined(lines: Iterable[CaseLine]) -> Cell:
+    """Return the cell of many lines; counters are filled here, as `join` would copy them for each line."""
     parts = [cell_of(line) for line in lines]
     histogram: Counter[int] = Counter()
     verdicts: Counter[str] = Counter()
@@ -208,22 +210,52 @@ def runtimes(log: Log) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The run in figures. `verdicts` counts judged cases, `statuses` log lines."""
+    """The run in figures. `verdicts` counts judged cases.
+
+    `deviations` counts by status, once for each op, row, runtime, target and verdict: that is
+    how often a log holds a counterexample, while one defect may show in hundreds of lines.
+    """
 
     lines: int
     cases: int
     seconds: float
     verdicts: Mapping[str, int]
-    statuses: Mapping[str, int]
+    deviations: Mapping[str, int]
 
 
-def totals(found: Iterable[Cell], log: Log) -> Totals:
+def totals(log: Log) -> Totals:
     """Add up a whole log."""
     verdicts: Counter[str] = Counter()
-    statuses: Counter[str] = Counter()
+    kinds: dict[tuple[str, ...], str] = {}
     for line in log.cases:
         verdicts[line.verdict] += line.cases
-        statuses[status(line)] += 1
-    parts = list(found)
-    seconds = sum(footer.seconds for footer in log.footers) or sum(part.seconds for part in parts)
-    return Totals(len(log.cases), sum(part.cases for part in parts), seconds, verdicts, statuses)
+    for one in (*log.cases, *log.failures):
+        kinds[kind(one)] = min(kinds.get(kind(one), "absent"), status(one), key=STATUSES.index)
+    seconds = sum(footer.seconds for footer in log.footers) or sum(line.seconds for line in log.cases)
+    return Totals(len(log.cases), verdicts.total(), seconds, verdicts, Counter(kinds.values()))
+
+
+def kind(line: CaseLine | FailureLine) -> tuple[str, ...]:
+    """Return what makes deviations the same: op, row, runtime, target, verdict."""
+    return line.op, line.row, line.runtime, line.target, line.verdict
+
+
+def conclusion(log: Log) -> tuple[str, str]:
+    """Return the status of the whole run and what to say of it; only a whole, clean run is a pass."""
+    found = totals(log)
+    floor, stale = sum(one.floor for one in log.footers), sum(len(one.stale) for one in log.footers)
+    over = sum(one.over for one in figures(log))
+    checks = (
+        (found.deviations.get("fail", 0), "unexpected deviation", ""),
+        (stale, "expectation matched nothing", "expectations matched nothing"),
+        (over, "figure over budget", "figures over budget"),
+    )
+    wrong = [plural(number, one, many) for number, one, many in checks if number]
+    wrong += ["fewer cases than the tier's floor"] if log.complete and found.cases < floor else []
+    if wrong:
+        return "fail", ", ".join(wrong)
+    if any(footer.exit for footer in log.footers):
+        return "fail", f"the run ended with exit status {max(footer.exit for footer in log.footers)}"
+    if not log.complete:
+        return "known", "no unexpected deviation so far"
+    return ("pass", "everything as expected") if found.cases else ("known", "nothing was judged")

@@ -152,4 +152,5 @@ def _brackets(numbers: Sequence[str], shape: tuple[int, ...], depth: int) -> str
     step = len(numbers) // shape[0] if shape[0] else 0
     parts = (numbers[i * step : (i + 1) * step] for i in range(shape[0]))
     inner = (_brackets(part, shape[1:], depth + 1) for part in parts)
-    return "[" + (",\n" + " " * (depth + 1)).join(inner) + "]"
+    between = ",\n" + " " * (depth + 1) if math.prod(shape[1:]) > 1 else ", "
+    return "[" + between.join(inner) + "]"

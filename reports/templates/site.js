@@ -38,15 +38,39 @@
     filter();
   }
 
+  const select = (element) => {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    getSelection().removeAllRanges();
+    getSelection().addRange(range);
+  };
   all("button.copy").forEach((button) => button.addEventListener("click", async () => {
-    const field = document.getElementById(button.dataset.copy);
-    field.select();
+    const command = document.getElementById(button.dataset.copy);
+    select(command);
     try {
-      await navigator.clipboard.writeText(field.value);
+      await navigator.clipboard.writeText(command.textContent);
     } catch {
       document.execCommand("copy");
     }
     button.textContent = "Copied";
     setTimeout(() => { button.textContent = "Copy"; }, 2000);
   }));
+
+  const reveal = () => {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const folded = target && target.closest("details:not([open])");
+    if (folded) {
+      folded.open = true;
+      target.scrollIntoView();
+    }
+  };
+  addEventListener("hashchange", reveal);
+  reveal();
+
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = all("details:not([open])");
+    opened.forEach((one) => { one.open = true; });
+  });
+  addEventListener("afterprint", () => opened.forEach((one) => { one.open = false; }));
 })();
