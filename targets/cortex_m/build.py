@@ -33,7 +33,7 @@ LIBC_FLAGS = {"picolibc": ("--specs=picolibc.specs",), "newlib": (), "newlib-nan
 PLUGIN_FLAGS = ("-std=c11", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wconversion")
 
 
-_REASON = re.compile(r"[Ee]rror:|undefined reference|overflowed by|cannot find|will not fit")
+_REASON = re.compile(r"[Ee]rror:|undefined reference|multiple definition|overflowed by|cannot find|will not fit")
 
 
 class BuildFailed(Exception):
@@ -216,7 +216,7 @@ def _run(command: Sequence[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if _REASON.search(line)]
-        reason = (lines or done.stderr.splitlines() or ["no message"])[0]
+        reason = min(lines or done.stderr.splitlines()[:1] or ["no message"], key=lambda line: "collect2" in line)
         raise BuildFailed(f"{Path(command[0]).name} failed with status {done.returncode}: {reason.strip()}")
 
 

@@ -21,8 +21,8 @@ _RANGE = struct.Struct("<4Q")
 _MAGIC = 0x3152544D43504F  # "OPCMTR1"
 _LOAD, _LOAD_STORE = 1, 3
 _MARKS = (
-    *("opc_meter_begin", "opc_meter_end", "opc_tick_entry"),
-    *("opc_tick_leave", "opc_fault_entry", "opc_meter_answer"),
+    *("opc_meter_begin", "opc_meter_end", "board_tick_entry"),
+    *("board_tick_leave", "board_fault_entry", "opc_meter_answer"),
 )
 
 

@@ -5,16 +5,16 @@
 
     .section .vectors, "a", %progbits
     .word   opc_main_stack_top
-    .word   opc_reset
+    .word   board_reset
     .rept   6                       /* NMI, HardFault, MemManage, BusFault, UsageFault, SecureFault */
-    .word   opc_fault_entry
+    .word   board_fault_entry
     .endr
     .word   0, 0, 0
-    .word   opc_fault_entry         /* SVCall */
-    .word   opc_fault_entry         /* DebugMonitor: a stray bkpt */
+    .word   board_fault_entry         /* SVCall */
+    .word   board_fault_entry         /* DebugMonitor: a stray bkpt */
     .word   0
-    .word   opc_fault_entry         /* PendSV */
-    .word   opc_tick_entry          /* SysTick */
+    .word   board_fault_entry         /* PendSV */
+    .word   board_tick_entry          /* SysTick */
 
 .macro function name
     .section .text.\name, "ax", %progbits
@@ -25,7 +25,7 @@
 \name:
 .endm
 
-function opc_reset
+function board_reset
     bl      platform_init
     ldr     r0, =opc_task_stack_top
     msr     psp, r0
@@ -38,18 +38,18 @@ function opc_reset
     movs    r0, #2                  /* Thread mode runs on the process stack from here on */
     msr     control, r0
     isb
-    ldr     r0, =opc_thread
+    ldr     r0, =board_thread
     bx      r0
     .ltorg
-    .size   opc_reset, . - opc_reset
+    .size   board_reset, . - board_reset
 
-function opc_thread
+function board_thread
     cpsie   i                       /* a kernel may have left interrupts off */
     bl      platform_serve
-    .size   opc_thread, . - opc_thread
+    .size   board_thread, . - board_thread
 
-/* Report on the main stack, which no kernel touches, then return to opc_thread with an empty process stack. */
-function opc_fault_entry
+/* Report on the main stack, which no kernel touches, then return to board_thread with an empty process stack. */
+function board_fault_entry
     mov     r1, lr
     movs    r2, #4
     tst     r1, r2
@@ -68,7 +68,7 @@ function opc_fault_entry
     str     r1, [r0, #12]
     str     r1, [r0, #16]
     str     r1, [r0, #20]
-    ldr     r1, =opc_thread
+    ldr     r1, =board_thread
     str     r1, [r0, #24]
     ldr     r1, =0x01000000         /* xPSR: the Thumb bit only */
     str     r1, [r0, #28]
@@ -78,10 +78,10 @@ function opc_fault_entry
     ldr     r1, =0xFFFFFFFD         /* to Thread mode, process stack, no FP context */
     bx      r1
     .ltorg
-    .size   opc_fault_entry, . - opc_fault_entry
+    .size   board_fault_entry, . - board_fault_entry
 
 /* Ten times a second. Entry and exit are blocks of one instruction, so that the plugin can leave the handler out. */
-function opc_tick_entry
+function board_tick_entry
     b       1f
 1:  push    {r3, lr}
     bl      platform_tick           /* non-zero: the invocation has used its budget */
@@ -89,19 +89,19 @@ function opc_tick_entry
     mov     lr, r3
     cmp     r0, #0
     beq     2f
-    ldr     r0, =opc_fault_entry
+    ldr     r0, =board_fault_entry
     bx      r0
-2:  b       opc_tick_leave
+2:  b       board_tick_leave
     .ltorg
-    .size   opc_tick_entry, . - opc_tick_entry
+    .size   board_tick_entry, . - board_tick_entry
 
     .balign 8
-    .global opc_tick_leave
-    .type   opc_tick_leave, %function
+    .global board_tick_leave
+    .type   board_tick_leave, %function
     .thumb_func
-opc_tick_leave:
+board_tick_leave:
     bx      lr
-    .size   opc_tick_leave, . - opc_tick_leave
+    .size   board_tick_leave, . - board_tick_leave
 
 /* opc_invocation is odd while a model is invoked. */
 function opc_measure_begin
