@@ -14,7 +14,7 @@ from opconform.harness.spec import OpSpec
 def build(spec: OpSpec, row: str, source: Source, kernel: Kernel, request: Request | None = None) -> Built:
     """Build one case. Raises Discard where the draw breaks a clause of the spec."""
     request = request or Request()
-    mode = source.fixed(request.mode, 0, FIRST_INVALID + len(spec.invalid) - 1)
+    mode = source.fixed("mode", request.mode, 0, FIRST_INVALID + len(spec.invalid) - 1)
     if mode >= FIRST_INVALID:
         return build_invalid(spec, row, source, kernel, request, spec.invalid[mode - FIRST_INVALID])
     return build_legal(spec, row, source, kernel, request, exhaustive=mode == EXHAUSTIVE)

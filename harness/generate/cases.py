@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -44,7 +45,7 @@ class Request:
     mode: int = LEGAL
     plan: int | None = None
     vectors: int = 4
-    value_class: str | None = None
+    value_class: str = "ordinary"
 
 
 def plans(spec: OpSpec, row: str) -> tuple[Row, ...]:
@@ -73,6 +74,7 @@ def build_legal(
     resolved = resolve_inputs(spec, row, drawn.env, drawn.plan, source, drawn.ties)
     env = {**drawn.env, **resolved.views}
     env |= structure.computed_attributes(spec, env)
+    drawn = replace(drawn, focus=draw_focus(resolved, source))
     inputs, vectors = fill_inputs(spec, row, resolved, env, drawn)
     attributes = {a.name: env[a.name] for a in spec.attributes}
     ideals = run_reference(spec, inputs, vectors, attributes, kernel)
@@ -106,7 +108,9 @@ class Drawn:
     value_class: str
     seed: int
     vectors: int
+    first: int = 0  # the first vector's number: a shrunk case starts at the one that fails
     exhaustive: tuple[str, ...] = ()
+    focus: tuple[int, ...] = ()  # elements of the fed inputs that keep their value; empty: all
 
     @property
     def ties(self) -> bool:
@@ -117,11 +121,11 @@ class Drawn:
 def draw(spec: OpSpec, row: str, source: Source, request: Request, exhaustive: bool) -> Drawn:
     """Draw attributes, symbols, value class and seed."""
     rows = plans(spec, row)
-    index = source.fixed(len(rows) if request.plan is None else request.plan, 0, len(rows))
-    vectors = source.fixed(request.vectors, 1, MOST_VECTORS)
+    index = source.fixed("plan", len(rows) if request.plan is None else request.plan, 0, len(rows))
+    vectors = source.fixed("vectors", request.vectors, 1, MOST_VECTORS)
     classes = classes_of(spec, row)
-    wanted = request.value_class
-    chosen = source.fixed(classes.index(wanted), 0, len(classes) - 1) if wanted in classes else source.element(classes)
+    wanted = classes.index(request.value_class) if request.value_class in classes else 0
+    chosen = source.fixed("class", wanted, 0, len(classes) - 1)
     plan = dict(rows[index]) if index < len(rows) else {}
     if exhaustive:
         plan |= {_shape_symbol(spec, name): (256,) for name in spec.exhaustive}
@@ -131,7 +135,8 @@ def draw(spec: OpSpec, row: str, source: Source, request: Request, exhaustive: b
     for name, rule in spec.derive.items():
         env[name] = rule(env)
     seed = source.integer(0, 65535)
-    return Drawn(env, plan, classes[chosen], seed, vectors, spec.exhaustive if exhaustive else ())
+    first = source.fixed("first", 0, 0, 255)
+    return Drawn(env, plan, classes[chosen], seed, vectors, first, spec.exhaustive if exhaustive else ())
 
 
 def _shape_symbol(spec: OpSpec, slot_name: str) -> str:
@@ -144,27 +149,61 @@ def fill_inputs(
 ) -> tuple[tuple[Input, ...], tuple[tuple[Array, ...], ...]]:
     """Fill constants, and the fed inputs of every vector."""
     if drawn.exhaustive:
-        return _fill_exhaustive(spec, row, resolved)
+        return _fill_exhaustive(spec, resolved, drawn)
     inputs: list[Input] = []
     columns: list[list[Array]] = []
     for position, part in enumerate(resolved.parts):
         tensor, role = part.tensor, part.role
         if role == "constant":
-            inputs.append(Input(tensor, role, part.data(spec, row, env, drawn, 0, position)))
+            inputs.append(Input(tensor, role, part.data(spec, env, drawn, 0, position)))
             continue
         inputs.append(Input(tensor, role))
         if role == "input":
-            columns.append([part.data(spec, row, env, drawn, v, position) for v in range(drawn.vectors)])
-    return tuple(inputs), tuple(tuple(column[v] for column in columns) for v in range(drawn.vectors))
+            numbers = range(drawn.first, drawn.first + drawn.vectors)
+            columns.append([part.data(spec, env, drawn, v, position) for v in numbers])
+    vectors = tuple(tuple(column[v] for column in columns) for v in range(drawn.vectors))
+    return tuple(inputs), focused(inputs, vectors, drawn.focus)
+
+
+MOST_FOCUS = 6
+
+
+def draw_focus(resolved: Resolved, source: Source) -> tuple[int, ...]:
+    """Decide which elements of the fed inputs keep their values (none named: all do); for shrinking."""
+    total = sum(math.prod(p.tensor.shape) for p in resolved.parts if p.role == "input")
+    count = source.fixed("focus", 0, 0, MOST_FOCUS if total else 0)
+    return tuple(source.fixed(f"focus{n}", 0, 0, total - 1) for n in range(count))
+
+
+def focused(
+    inputs: Sequence[Input], vectors: tuple[tuple[Array, ...], ...], focus: Sequence[int]
+) -> tuple[tuple[Array, ...], ...]:
+    """Set every element outside the focus to zero (of the real numbers)."""
+    if not focus:
+        return vectors
+    fed = [slot.tensor for slot in inputs if slot.role == "input"]
+    result = []
+    for vector in vectors:
+        start, kept = 0, []
+        for tensor, data in zip(fed, vector, strict=True):
+            neutral = np.full_like(data, tensor.quant.zero_point[0] if tensor.quant else 0)
+            here = [f - start for f in focus if start <= f < start + data.size]
+            neutral.reshape(-1)[here] = data.reshape(-1)[here]
+            kept.append(neutral)
+            start += data.size
+        result.append(tuple(kept))
+    return tuple(result)
 
 
 def _fill_exhaustive(
-    spec: OpSpec, row: str, resolved: Resolved
+    spec: OpSpec, resolved: Resolved, drawn: Drawn
 ) -> tuple[tuple[Input, ...], tuple[tuple[Array, ...], ...]]:
     if any(part.tensor.name not in spec.exhaustive for part in resolved.parts):
         raise Discard("exhaustive")
     inputs = tuple(Input(part.tensor, "input") for part in resolved.parts)
-    return inputs, tuple(values.exhaustive([part.tensor.dtype for part in resolved.parts]))
+    everything = values.exhaustive([part.tensor.dtype for part in resolved.parts])
+    some = everything[drawn.first : drawn.first + drawn.vectors] if drawn.vectors < MOST_VECTORS else everything
+    return inputs, focused(inputs, tuple(some), drawn.focus)
 
 
 def real_value(data: Array, tensor: TensorType) -> Array:

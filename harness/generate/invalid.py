@@ -11,7 +11,7 @@ import numpy as np
 
 from opconform.harness.expr import ExpressionError
 from opconform.harness.generate import codec, structure
-from opconform.harness.generate.cases import Built, Drawn, Kernel, Request, build_legal, draw, fill_inputs
+from opconform.harness.generate.cases import Built, Kernel, Request, build_legal, draw, fill_inputs
 from opconform.harness.generate.slots import resolve_inputs
 from opconform.harness.generate.source import Discard, Source, replay
 from opconform.harness.model import DTYPES, Array, Case, Input, Quant
@@ -46,7 +46,7 @@ def _rebuilt(spec: OpSpec, row: str, source: Source, request: Request, invalid: 
     if invalid.kind == "with":
         env |= {name: rule(env) for name, rule in invalid.changes.items()}
     changes = invalid.changes if invalid.kind == "shape" else None
-    broken = Drawn(env, drawn.plan, drawn.value_class, drawn.seed, drawn.vectors)
+    broken = replace(drawn, env=env)
     resolved = resolve_inputs(spec, row, env, drawn.plan, source, drawn.ties, changes)
     env |= resolved.views
     env |= {k: v for k, v in structure.computed_attributes(spec, env).items() if k not in invalid.changes}

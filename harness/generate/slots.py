@@ -35,7 +35,7 @@ class Part:
     rule: QuantRule | None
     index: int = 0
 
-    def data(self, spec: OpSpec, row: str, env: Mapping[str, Any], drawn: Drawn, vector: int, position: int) -> Array:
+    def data(self, spec: OpSpec, env: Mapping[str, Any], drawn: Drawn, vector: int, position: int) -> Array:
         """Compute or draw the data of this tensor for one vector."""
         dtype = DTYPES[self.tensor.dtype][0]
         if self.slot.value is not None:

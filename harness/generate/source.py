@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -24,9 +24,10 @@ class Source:
     alone rebuild the case through `replay`.
     """
 
-    def __init__(self, pick: Pick, forced: bool = True) -> None:
+    def __init__(self, pick: Pick, forced: bool = True, settled: Mapping[str, int] | None = None) -> None:
         self._pick = pick
         self._forced = forced  # a replay reads even the decisions that generation fixes
+        self._settled = settled or {}
         self.choices: list[int] = []
         self.sizes: list[int] = []
 
@@ -40,10 +41,12 @@ class Source:
             self.sizes.append(high - low + 1)
         return value
 
-    def fixed(self, value: int, low: int, high: int) -> int:
-        """Record a decision that the caller has made (a replay returns the recorded one)."""
+    def fixed(self, name: str, value: int, low: int, high: int) -> int:
+        """Record a decision that the caller has made (a replay returns the recorded one, or the settled one)."""
         if not self._forced:
-            return self.integer(low, high)
+            if high > low:
+                value = self._pick(low, high)
+            value = min(max(self._settled.get(name, value), low), high)
         if high > low:
             self.choices.append(value - low)
             self.sizes.append(high - low + 1)
@@ -64,7 +67,10 @@ def seeded(seed: Sequence[int]) -> Source:
     return Source(lambda low, high: int(generator.integers(low, high, endpoint=True)))
 
 
-def replay(choices: Sequence[int]) -> Source:
-    """Return a source that repeats recorded choices (offsets from the low bound), then the simplest ones."""
+def replay(choices: Sequence[int], settled: Mapping[str, int] | None = None) -> Source:
+    """Return a source that repeats recorded choices (offsets from the low bound), then the simplest ones.
+
+    `settled` overrides named decisions: how a shrinker cuts a case down to one vector.
+    """
     remaining = iter(choices)
-    return Source(lambda low, high: low + next(remaining, 0), forced=False)
+    return Source(lambda low, high: low + next(remaining, 0), forced=False, settled=settled)

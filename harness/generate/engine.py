@@ -1,0 +1,148 @@
+"""Which cases a tier runs for a row: every value exhausted, pairs covered, hypothesis, clauses broken."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, reject, seed, settings
+from hypothesis import strategies as st
+
+from opconform.harness.generate.build import build
+from opconform.harness.generate.cases import (
+    EXHAUSTIVE,
+    FIRST_INVALID,
+    MOST_VECTORS,
+    Built,
+    Kernel,
+    Request,
+    classes_of,
+    plans,
+)
+from opconform.harness.generate.source import Discard, Source, seeded
+from opconform.harness.spec import OpSpec
+
+#: Draws tried before a planned case is given up (a plan may contradict a require clause).
+ATTEMPTS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """How much a run does per row; `floor` is the least number of vectors judged per row and runtime."""
+
+    name: str
+    rounds: int  # times the pairwise rows are gone through
+    random: int  # structures drawn by hypothesis
+    vectors: int  # value vectors per opened model
+    invalid: int  # ways to break each invalid clause
+    laws: int  # cases that each law is tried on
+    floor: int
+
+
+TIERS = {
+    "smoke": Tier("smoke", rounds=1, random=6, vectors=4, invalid=1, laws=2, floor=24),
+    "pr": Tier("pr", rounds=3, random=60, vectors=6, invalid=4, laws=8, floor=200),
+    "nightly": Tier("nightly", rounds=10, random=1000, vectors=8, invalid=12, laws=60, floor=3000),
+}
+
+
+def cases(spec: OpSpec, row: str, kernel: Kernel, tier: Tier, seed_: int) -> Iterator[Built]:
+    """Yield the cases of a row for a tier, without repeats; the same for the same arguments, always."""
+    known: set[str] = set()
+    for built in _all(spec, row, kernel, tier, seed_):
+        if built.case.id not in known:
+            known.add(built.case.id)
+            yield built
+
+
+def _all(spec: OpSpec, row: str, kernel: Kernel, tier: Tier, seed_: int) -> Iterator[Built]:
+    yield from _exhaustive(spec, row, kernel, seed_)
+    yield from _covering(spec, row, kernel, tier, seed_)
+    yield from drawn_by_hypothesis(spec, row, kernel, tier, seed_)
+    yield from _invalid(spec, row, kernel, tier, seed_)
+
+
+def _stream(spec: OpSpec, row: str, seed_: int, *where: int) -> list[int]:
+    return [seed_, zlib.crc32(f"{spec.op}/{row}".encode()), *where]
+
+
+def attempt(spec: OpSpec, row: str, kernel: Kernel, request: Request, stream: list[int]) -> Built | None:
+    """Build one case from seeded draws; None where every attempt was discarded."""
+    for number in range(ATTEMPTS):
+        try:
+            return build(spec, row, seeded([*stream, number]), kernel, request)
+        except Discard:
+            continue
+    return None
+
+
+def _exhaustive(spec: OpSpec, row: str, kernel: Kernel, seed_: int) -> Iterator[Built]:
+    widths = [spec.types[row][name] for name in spec.exhaustive]
+    wide_enough = [d for d in widths if d in ("int8", "uint8") or (d == "int16" and len(widths) == 1)]
+    if widths and wide_enough == widths:
+        built = attempt(spec, row, kernel, Request(EXHAUSTIVE, vectors=MOST_VECTORS), _stream(spec, row, seed_, 0))
+        if built is not None:
+            yield built
+
+
+def _covering(spec: OpSpec, row: str, kernel: Kernel, tier: Tier, seed_: int) -> Iterator[Built]:
+    classes = classes_of(spec, row)
+    rows = plans(spec, row)
+    for number in range(max(len(rows), 4) * tier.rounds):
+        plan = number % len(rows) if rows else None
+        request = Request(plan=plan, vectors=tier.vectors, value_class=classes[number % len(classes)])
+        built = attempt(spec, row, kernel, request, _stream(spec, row, seed_, 1, number))
+        if built is not None:
+            yield built
+
+
+def _invalid(spec: OpSpec, row: str, kernel: Kernel, tier: Tier, seed_: int) -> Iterator[Built]:
+    for position in range(len(spec.invalid)):
+        for number in range(tier.invalid):
+            request = Request(FIRST_INVALID + position, vectors=1)
+            built = attempt(spec, row, kernel, request, _stream(spec, row, seed_, 2, position, number))
+            if built is not None:
+                yield built
+
+
+@lru_cache(maxsize=4096)
+def _integers(low: int, high: int) -> Any:
+    return st.integers(low, high)
+
+
+def drawn_by_hypothesis(
+    spec: OpSpec, row: str, kernel: Kernel, tier: Tier, seed_: int, discards: Counter[str] | None = None
+) -> list[Built]:
+    """Let hypothesis draw structures; `discards` counts what refused a draw, by clause."""
+    found: list[Built] = []
+    classes = classes_of(spec, row)
+
+    @seed(zlib.crc32(f"{seed_}/{spec.op}/{row}".encode()))
+    @settings(
+        max_examples=tier.random,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.data())
+    def collect(data: st.DataObject) -> None:
+        source = Source(lambda low, high: int(data.draw(_integers(low, high))))
+        request = Request(vectors=tier.vectors, value_class=classes[len(found) % len(classes)])
+        try:
+            found.append(build(spec, row, source, kernel, request))
+        except Discard as discard:
+            if discards is not None:
+                discards[discard.label] += 1
+            reject()
+
+    try:
+        collect()
+    except Exception as error:
+        if type(error).__name__ not in ("Unsatisfiable", "Unsatisfied"):
+            raise
+    return found
