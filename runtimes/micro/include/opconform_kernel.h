@@ -95,6 +95,8 @@ bool opc_output(const opc_node *node, uint32_t i, opc_tensor *view);
 
 /* Scale of channel c; a per-tensor scale for every c. 0.0f when the tensor is not quantized. */
 float opc_scale(const opc_tensor *t, uint32_t c);
+/* Is there a scale of channel c, and is it above 0? (The verifier refuses negative, infinite and NaN scales.) Without floats. */
+bool opc_has_scale(const opc_tensor *t, uint32_t c);
 /* Zero point of channel c, saturated to int32; 0 when the tensor has none. */
 int32_t opc_zero_point(const opc_tensor *t, uint32_t c);
 /* Exactly one scale, finite and > 0, and a zero point inside the range of the dtype (int8, uint8, int16, int32). */

@@ -6,6 +6,33 @@ static int32_t aligned_dim(const opc_tensor *t, uint32_t rank, uint32_t d) {
     return d < missing ? 1 : t->dims[d - missing];
 }
 
+/* May dimension d be walked as a part of dimension `outer`, because every operand steps through both evenly? */
+static bool joins(const opc_walk *w, uint32_t outer, uint32_t d) {
+    for (uint32_t k = 0; k < w->operands; k++) {
+        if (w->stride[k][outer] != w->stride[k][d] * w->dims[d]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Join neighbours and drop dimensions of 1, so that the usual shapes walk as one dimension. */
+static void compact(opc_walk *w) {
+    uint32_t rank = 0;
+    for (uint32_t d = 0; d < w->rank; d++) {
+        if (w->dims[d] == 1) {
+            continue;
+        }
+        const bool join = rank > 0 && joins(w, rank - 1, d);
+        const uint32_t to = join ? rank - 1 : rank++;
+        w->dims[to] = join ? w->dims[to] * w->dims[d] : w->dims[d];
+        for (uint32_t k = 0; k < w->operands; k++) {
+            w->stride[k][to] = w->stride[k][d];
+        }
+    }
+    w->rank = rank;
+}
+
 void opc_walk_start(opc_walk *w, const opc_tensor *output, const opc_tensor *operands, uint32_t count) {
     w->rank = output->rank;
     w->operands = count;
@@ -22,6 +49,7 @@ void opc_walk_start(opc_walk *w, const opc_tensor *output, const opc_tensor *ope
             stride *= dim;
         }
     }
+    compact(w);
 }
 
 void opc_walk_next(opc_walk *w) {

@@ -60,9 +60,8 @@ opc_status opc_dense_check(opc_node *node, opc_dense *d, uint8_t dtype, uint8_t 
     if (opc_option_u8(node, WEIGHTS_FORMAT, 0) != 0) {
         return OPC_FAIL(node, OPC_UNSUPPORTED, "shuffled weights");
     }
-    float lo;
-    float hi;
-    return opc_float_activation_range(node, opc_option_u8(node, ACTIVATION, OPC_ACT_NONE), &lo, &hi);
+    const bool clamp = opc_option_u8(node, ACTIVATION, OPC_ACT_NONE) <= OPC_ACT_RELU6;
+    return clamp ? OPC_OK : OPC_FAIL(node, OPC_UNSUPPORTED, "fused activation");
 }
 
 /* A factor as a fixed-point number with 26 fractional bits, saturated at 16. */
@@ -92,7 +91,7 @@ static bool weights_quantized(const opc_dense *d) {
     }
     bool good = w->scale_count == d->units && w->axis == 0;
     for (uint32_t c = 0; good && c < d->units; c++) {
-        good = opc_scale(w, c) > 0.0f && opc_zero_point(w, c) == 0;
+        good = opc_has_scale(w, c) && opc_zero_point(w, c) == 0;
     }
     return good;
 }

@@ -77,15 +77,18 @@ static opc_multiplier round_to_31_bits(uint64_t mantissa, int32_t exponent) {
 }
 
 /* dividend / divisor * 2^power with a quotient of `bits` bits, rounded half to even (so it may reach 2^bits).
- * 0 < dividend < 2^48, 2^23 <= divisor < 2^24, and the quotient has at most `bits` bits to begin with. */
+ * 0 < dividend < 2^48, 2^23 <= divisor < 2^24, and the quotient has at most `bits` bits to begin with.
+ * Bit by bit: a few hundred instructions a quotient, and no image needs the 64-bit division of libgcc for it. */
 static uint64_t divide(uint64_t dividend, uint32_t divisor, uint32_t bits, int32_t *power) {
-    uint64_t quotient = dividend / divisor; /* < 2^25 */
-    uint32_t remainder = (uint32_t)(dividend - quotient * divisor);
-    for (; quotient >> (bits - 1) == 0; *power -= 1) {
-        remainder <<= 1; /* < 2^25 */
+    uint64_t quotient = 0;
+    uint32_t remainder = 0;
+    for (uint32_t left = 48; left > 0 || quotient >> (bits - 1) == 0; dividend <<= 1) {
+        remainder = (remainder << 1) | (uint32_t)((dividend >> 47) & 1U); /* < 2^25 */
         const uint32_t bit = remainder >= divisor ? 1U : 0U;
         remainder -= bit * divisor;
         quotient = (quotient << 1) | bit;
+        *power -= left == 0 ? 1 : 0;
+        left -= left == 0 ? 0U : 1U;
     }
     const uint32_t twice = remainder << 1;
     const bool up = twice > divisor || (twice == divisor && (quotient & 1U) != 0);
@@ -166,14 +169,12 @@ void opc_dtype_range(uint8_t dtype, int32_t *lo, int32_t *hi) {
  * beyond every range that the caller clamps to. In integers, so that no image needs a float library for it. */
 static int32_t quantized_limit(uint32_t limit, float scale) {
     int32_t power;
-    int32_t power_of_limit;
     const uint32_t divisor = split_float(scale, &power);
     if (divisor == 0) {
         return 1 << 20;
     }
-    const uint32_t dividend = split_float((float)limit, &power_of_limit);
-    power = power_of_limit - power;
-    const uint64_t quotient = divide(dividend, divisor, 24, &power);
+    power = -power;
+    const uint64_t quotient = divide(limit, divisor, 24, &power);
     /* quotient is in [2^23, 2^24]; the value is quotient * 2^power. */
     if (power > -4) {
         return 1 << 20;

@@ -168,6 +168,11 @@ float opc_scale(const opc_tensor *t, uint32_t c) {
     return scale;
 }
 
+bool opc_has_scale(const opc_tensor *t, uint32_t c) {
+    const uint32_t at = t->scale_count == 1 ? 0 : c;
+    return at < t->scale_count && fb_load32(t->scales + 4 * at) != 0;
+}
+
 int32_t opc_zero_point(const opc_tensor *t, uint32_t c) {
     const uint32_t at = t->zero_count == 1 ? 0 : c;
     if (at >= t->zero_count) {
@@ -183,7 +188,7 @@ bool opc_is_quantized(const opc_tensor *t) {
     opc_dtype_range(t->dtype, &lo, &hi);
     const int32_t zero = opc_zero_point(t, 0);
     /* The verifier has refused scales that are negative or not finite. */
-    return t->scale_count == 1 && t->zero_count <= 1 && fb_load32(t->scales) != 0 && zero >= lo && zero <= hi;
+    return t->scale_count == 1 && t->zero_count <= 1 && opc_has_scale(t, 0) && zero >= lo && zero <= hi;
 }
 
 bool opc_same_shape(const opc_tensor *a, const opc_tensor *b) {
