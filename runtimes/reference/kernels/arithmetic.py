@@ -1,4 +1,4 @@
-"""Elementwise arithmetic on two broadcast tensors: real definitions and integer twins."""
+"""Elementwise ops on broadcast tensors: real definitions and integer twins."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from opconform.harness.model import Array, Quant
-from opconform.harness.numerics import Rescale
+from opconform.harness.numerics import Rescale, quantize_multiplier, rounding_divide_by_pot, srdhm
 from opconform.runtimes.reference.kernels._common import activate, centred, finish
+from opconform.runtimes.reference.kernels._fixedpoint import leading_zeros, reciprocal
 from opconform.runtimes.reference.registry import kernel, twin
 
-#: Bits that quantized operands are shifted up by before they are brought to a common scale.
+#: Bits that operands are shifted up by before ADD brings them to a common scale.
 HEADROOM: Mapping[str, int] = {"int8": 20, "uint8": 20, "int16": 15}
+#: Bits that comparisons keep below one real unit.
+COMPARED_BITS = 8
 
 
 @kernel("ADD")
@@ -41,3 +44,82 @@ def add_int(
     right = rescale(centred(b, q["b"]) << bits, scale_b / common)
     scaled = rescale(np.asarray(left + right), common / (2**bits * scale_y))
     return finish(scaled, activation, q["y"], dtypes["y"])
+
+
+@kernel("MUL")
+def mul(a: Array, b: Array, *, activation: str, **_: Any) -> Array:
+    """Return a * b, broadcast, clamped."""
+    return activate(np.asarray(a * b), activation)
+
+
+@twin("MUL")
+def mul_int(
+    a: Array,
+    b: Array,
+    *,
+    q: Mapping[str, Quant],
+    dtypes: Mapping[str, str],
+    rescale: Rescale,
+    activation: str,
+    **_: Any,
+) -> Array:
+    """Multiply the centred operands exactly and rescale once."""
+    product = np.asarray(centred(a, q["a"]) * centred(b, q["b"]))
+    multiplier = q["a"].scale[0] * q["b"].scale[0] / q["y"].scale[0]
+    return finish(rescale(product, multiplier), activation, q["y"], dtypes["y"])
+
+
+@kernel("DIV")
+def div(a: Array, b: Array, *, activation: str, **_: Any) -> Array:
+    """Return a / b, broadcast, clamped; integers are divided towards zero."""
+    if a.dtype.kind == "i":
+        return activate(np.asarray(np.sign(a) * np.sign(b) * (np.abs(a) // np.abs(b))), activation)
+    return activate(np.asarray(a / b), activation)
+
+
+@twin("DIV")
+def div_int(
+    a: Array, b: Array, *, q: Mapping[str, Quant], dtypes: Mapping[str, str], activation: str, **_: Any
+) -> Array:
+    """Multiply by the fixed-point reciprocal of the divisor and rescale; the scales meet in float32."""
+    scale_a, scale_b, scale_y = (np.float32(q[slot].scale[0]) for slot in ("a", "b", "y"))
+    q31, shift = quantize_multiplier(float(scale_a / (scale_b * scale_y)))
+    above, below = np.broadcast_arrays(centred(a, q["a"]), centred(b, q["b"]))
+    quotients = [_quotient(int(n), int(d), q31, shift) for n, d in zip(above.flat, below.flat, strict=True)]
+    return finish(np.array(quotients, dtype=np.int64).reshape(above.shape), activation, q["y"], dtypes["y"])
+
+
+def _quotient(numerator: int, divisor: int, q31: int, shift: int) -> int:
+    """Divide centred integers; the numerator is first shifted up until its sign bit stands alone.
+
+    Where the final shift exceeds 31 the quotient is zero: that is what the division by a power of two means,
+    though a shift of 32 bits by a processor may give anything.
+    """
+    magnitude = numerator if numerator >= 0 else 2 * -numerator - 1
+    headroom = leading_zeros(magnitude) - (1 if numerator >= 0 else 0)
+    inverse, inverse_bits = reciprocal(abs(divisor), 31)
+    normalized = srdhm(np.asarray(numerator << headroom), int(np.sign(divisor)) * inverse)
+    right = headroom + inverse_bits - shift
+    return int(rounding_divide_by_pot(srdhm(normalized, q31), min(right, 62)))
+
+
+@kernel("LESS")
+def less(a: Array, b: Array, **_: Any) -> Array:
+    """Return a < b, broadcast; NaN is less than nothing."""
+    return np.asarray(a < b)
+
+
+@twin("LESS")
+def less_int(
+    a: Array, b: Array, *, q: Mapping[str, Quant], dtypes: Mapping[str, str], rescale: Rescale, **_: Any
+) -> Array:
+    """Compare both sides as fixed-point real numbers of 8 fractional bits."""
+    left = rescale(centred(a, q["a"]) << COMPARED_BITS, q["a"].scale[0])
+    right = rescale(centred(b, q["b"]) << COMPARED_BITS, q["b"].scale[0])
+    return np.asarray(left < right)
+
+
+@kernel("SELECT_V2")
+def select_v2(condition: Array, x: Array, y: Array, **_: Any) -> Array:
+    """Take x where the condition holds and y elsewhere; all three are broadcast."""
+    return np.where(condition, x, y)

@@ -37,6 +37,15 @@ def _convolve(x: Array, w: Array, options: Mapping[str, Any]) -> Array:
     return y.reshape(*y.shape[:3], outputs)
 
 
+def _convolve_depthwise(x: Array, w: Array, options: Mapping[str, Any]) -> Array:
+    """Filter each channel of x by its own multiplier filters of w [1, KH, KW, C * multiplier]."""
+    _, kh, kw, outputs = w.shape
+    channels = x.shape[3]
+    filters = w.reshape(kh, kw, channels, outputs // channels)
+    y = np.asarray(np.einsum("nhwijc,ijcm->nhwcm", patches(x, _window(w.shape, options)), filters))
+    return y.reshape(*y.shape[:3], outputs)
+
+
 def _matmul(x: Array, w: Array, keep_num_dims: bool) -> Array:
     units, depth = w.shape
     y = x.reshape(-1, depth) @ w.T
@@ -79,6 +88,30 @@ def conv_2d_int(
 ) -> Array:
     """Integer accumulator of centred operands (padding is real zero), rescaled per output channel."""
     acc = _with_bias(_convolve(centred(x, q["x"]), centred(w, q["w"]), options), bias)
+    multiplier = _per_tensor(q) if dtypes["x"] == "uint8" else _per_channel(q)
+    return finish(_rescaler(dtypes, rescale)(acc, multiplier), activation, q["y"], dtypes["y"])
+
+
+@kernel("DEPTHWISE_CONV_2D")
+def depthwise_conv_2d(x: Array, w: Array, bias: Array | None, *, activation: str, **options: Any) -> Array:
+    """Filter every input channel on its own; output channel c * multiplier + m is filter m of channel c."""
+    return activate(_with_bias(_convolve_depthwise(x, w, options), bias), activation)
+
+
+@twin("DEPTHWISE_CONV_2D")
+def depthwise_conv_2d_int(
+    x: Array,
+    w: Array,
+    bias: Array | None,
+    *,
+    q: Mapping[str, Quant],
+    dtypes: Mapping[str, str],
+    rescale: Rescale,
+    activation: str,
+    **options: Any,
+) -> Array:
+    """As CONV_2D: integer accumulator, rescaled per output channel."""
+    acc = _with_bias(_convolve_depthwise(centred(x, q["x"]), centred(w, q["w"]), options), bias)
     multiplier = _per_tensor(q) if dtypes["x"] == "uint8" else _per_channel(q)
     return finish(_rescaler(dtypes, rescale)(acc, multiplier), activation, q["y"], dtypes["y"])
 
