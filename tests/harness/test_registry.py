@@ -125,20 +125,20 @@ def test_a_manifest_is_read_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", ":1: empty; write at least `name: my_runtime`"),
+        ("", ":1: the file is empty"),
         ("summary: x\n", ":1: there is no name"),
-        ("name: x\nname: y\n", ":2: name: is given twice"),
+        ("name: x\nname: y\n", ":2: key 'name' stands twice"),
         ("name: x\ntargts: [host]\n", ":2: unknown key 'targts', allowed are name summary targets"),
         ("name: x\ntargets: host\n", ":2: targets: 'host' is no list"),
-        ("name: 3\n", ":1: name: '3' is no text; put it in quotes"),
-        ("name: x\nrows: [1.5]\n", ":2: rows: '1.5' is no text"),
+        ("name: 3\n", ":1: name: 3 is no text; put it in quotes"),
+        ("name: x\nrows: [1.5]\n", ":2: rows: 1.5 is no text"),
         ("name: x\narithmetic: exact\n", ":2: arithmetic: 'exact', allowed are unspecified double_rounding"),
         ("name: x\nlimits: [{rows: a, when: b}]\n", ":2: limits: a limit lacks why"),
         ("name: x\nlimits: [{rows: a, wen: b}]\n", ":2: unknown key 'wen', allowed are rows when why"),
-        ("name: [\n", "no YAML"),
+        ("name: [\n", "not valid YAML"),
         ("- a\n", ":1: a mapping of keys is needed"),
         ("name: x\nclaims: {a: [1]}\n", ":2: a: a list is no single value"),
-        ("name: !!python/object:os.system x\n", "is no text"),
+        ("name: !!python/object:os.system x\n", "is not allowed; write plain data"),
     ],
 )
 def test_a_spoilt_manifest_is_one_line_with_its_place(tmp_path: Path, text: str, words: str) -> None:
