@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -122,7 +123,7 @@ def _error(key: summary.Key, old: Cell, new: Cell) -> ErrorChange | None:
     if old.worst is None or new.worst is None:
         return None
     one, two = old.worst.share, new.worst.share
-    same = one == two or abs(two - one) <= LEAST_CHANGE * max(one, two)
+    same = math.isclose(one, two, rel_tol=LEAST_CHANGE)
     return None if same else ErrorChange(*key, old.worst, new.worst)
 
 

@@ -229,7 +229,8 @@ def totals(log: Log) -> Totals:
     kinds: dict[tuple[str, ...], str] = {}
     for line in log.cases:
         verdicts[line.verdict] += line.cases
-    for one in (*log.cases, *log.failures):
+    judged: list[CaseLine | FailureLine] = [*log.cases, *log.failures]
+    for one in judged:
         kinds[kind(one)] = min(kinds.get(kind(one), "absent"), status(one), key=STATUSES.index)
     seconds = sum(footer.seconds for footer in log.footers) or sum(line.seconds for line in log.cases)
     return Totals(len(log.cases), verdicts.total(), seconds, verdicts, Counter(kinds.values()))

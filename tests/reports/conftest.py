@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
 from opconform.reports.log import Log, parse
 
 Record = dict[str, Any]
@@ -46,7 +48,7 @@ def case(op: str, row: str, runtime: str, target: str, **more: Any) -> Record:
 def header(**more: Any) -> Record:
     """The first line."""
     names = ("name", "target", "version", "summary", "arithmetic")
-    runtimes = [dict(zip(names, one)) for one in RUNTIMES]
+    runtimes = [dict(zip(names, one, strict=True)) for one in RUNTIMES]
     told = {
         "format": 1,
         "version": "0.1.0",
@@ -82,18 +84,46 @@ def footer(**more: Any) -> Record:
 def spec(op: str, rows: tuple[str, ...]) -> Record:
     """What the spec of an op says."""
     clauses = [
-        {"label": "R1", "kind": "require", "row": "", "line": 41, "text": "OH >= 1 and OW >= 1", "why": "a window must fit"},
-        {"label": "R2", "kind": "require", "row": "", "line": 42, "text": "N * OH * OW <= 40000", "why": "keeps one case under 50 ms"},
-        *({"label": f"T{i}", "kind": "tolerance", "row": row, "line": 53 + i, "text": "lsb: 1" if "int" in row else "bound: KH * KW * C + 1", "why": ""}
-          for i, row in enumerate(rows, 1)),
+        {
+            "label": "R1",
+            "kind": "require",
+            "row": "",
+            "line": 41,
+            "text": "OH >= 1 and OW >= 1",
+            "why": "a window must fit",
+        },
+        {
+            "label": "R2",
+            "kind": "require",
+            "row": "",
+            "line": 42,
+            "text": "N * OH * OW <= 40000",
+            "why": "keeps one case under 50 ms",
+        },
+        *(
+            {
+                "label": f"T{i}",
+                "kind": "tolerance",
+                "row": row,
+                "line": 53 + i,
+                "text": "lsb: 1" if "int" in row else "bound: KH * KW * C + 1",
+                "why": "",
+            }
+            for i, row in enumerate(rows, 1)
+        ),
         {"label": "L1", "kind": "law", "row": "", "line": 61, "text": "batch_independent: x", "why": ""},
-    ]  # fmt: skip
+    ]
     return {
-        "kind": "spec", "op": op, "file": f"specs/ops/{op.lower()}.yaml",
-        "summary": "Cross-correlation of NHWC input with OHWI filters, plus bias, then a fused clamp." if op == "CONV_2D" else f"What {op} means, in one sentence.",
-        "see": ["https://ai.google.dev/edge/litert/models/quantization_spec"], "rows": [f"{op}/{row}" for row in rows],
-        "attributes": {"padding": "SAME or VALID", "stride_h": "1 to 3"}, "clauses": clauses, "laws": ["batch_independent", "homogeneous"],
-    }  # fmt: skip
+        "kind": "spec",
+        "op": op,
+        "file": f"specs/ops/{op.lower()}.yaml",
+        "summary": f"What {op} means, in one sentence that is long enough to wrap on a phone.",
+        "see": ["https://ai.google.dev/edge/litert/models/quantization_spec"],
+        "rows": [f"{op}/{row}" for row in rows],
+        "attributes": {"padding": "SAME or VALID", "stride_h": "1 to 3"},
+        "clauses": clauses,
+        "laws": ["batch_independent", "homogeneous"],
+    }
 
 
 def _spread(rng: random.Random, row: str) -> Record:
@@ -107,9 +137,17 @@ def _passing(rng: random.Random, op: str, row: str, runtime: str, target: str) -
         exact = runtime == "reference"
         unit, limit = ("lsb", 1.0) if "int" in row else ("bound", 2.4e-5)
         yield case(
-            op, row, runtime, target, case=f"{op}/{row}/{i:03d}abc", error=0.0 if exact else limit * rng.random(), limit=limit,
-            unit=unit, histogram=_spread(rng, row), meters={"arena": 640 + 8 * i, "instructions": 12000 + i} if runtime == "micro" else {},
-        )  # fmt: skip
+            op,
+            row,
+            runtime,
+            target,
+            case=f"{op}/{row}/{i:03d}abc",
+            error=0.0 if exact else limit * rng.random(),
+            limit=limit,
+            unit=unit,
+            histogram=_spread(rng, row),
+            meters={"arena": 640 + 8 * i, "instructions": 12000 + i} if runtime == "micro" else {},
+        )
     yield case(op, row, runtime, target, case=f"{op}/{row}/000abc", law="batch_independent", clause="L1", histogram={})
 
 
@@ -120,34 +158,63 @@ def failure(op: str, row: str, runtime: str, target: str, **more: Any) -> Record
         f"{op}/{row}/7f3k2q {where}: y[0,1,0,1] = 37, want 35 (2 lsb, 1 allowed by specs/ops/{op.lower()}.yaml:55 T2)"
     )
     inputs = [
-        {"name": "x", "role": "input", "dtype": row, "shape": [1, 3, 2, 1], "scale": 0.05, "zero_point": -3, "data": [-128, 0, 127, 4, 5, -6]},
-        {"name": "w", "role": "constant", "dtype": "int8", "shape": [2, 2, 2, 1], "scale": [0.011, 0.02], "zero_point": [0, 0], "data": [127, 0, 0, 0, 1, 2, 3, -127]},
-        {"name": "bias", "role": "constant", "dtype": "int32", "shape": [2], "scale": [0.00055, 0.001], "zero_point": [0, 0], "data": [0, -41]},
-    ]  # fmt: skip
+        {
+            "name": "x",
+            "role": "input",
+            "dtype": row,
+            "shape": [1, 3, 2, 1],
+            "scale": 0.05,
+            "zero_point": -3,
+            "data": [-128, 0, 127, 4, 5, -6],
+        },
+        {
+            "name": "w",
+            "role": "constant",
+            "dtype": "int8",
+            "shape": [2, 2, 2, 1],
+            "scale": [0.011, 0.02],
+            "zero_point": [0, 0],
+            "data": [127, 0, 0, 0, 1, 2, 3, -127],
+        },
+        {
+            "name": "bias",
+            "role": "constant",
+            "dtype": "int32",
+            "shape": [2],
+            "scale": [0.00055, 0.001],
+            "zero_point": [0, 0],
+            "data": [0, -41],
+        },
+    ]
     found = {
-        "verdict": "wrong-value", "expected": False, "error": 2.0, "original": f"{op}/{row}/x9k2d1", "replay": f"opconform replay {op}/{row}/7f3k2q --runtime {where}",
-        "inputs": inputs, "want": [12, -4, 0, 35], "got": [12, -4, 0, 37], "index": [0, 1, 0, 1], "model": MODEL, "because": "", "issue": "",
+        "verdict": "wrong-value",
+        "expected": False,
+        "error": 2.0,
+        "original": f"{op}/{row}/x9k2d1",
+        "replay": f"opconform replay {op}/{row}/7f3k2q --runtime {where}",
+        "inputs": inputs,
+        "want": [12, -4, 0, 35],
+        "got": [12, -4, 0, 37],
+        "index": [0, 1, 0, 1],
+        "model": MODEL,
+        "because": "",
+        "issue": "",
         "rounding": {"double_rounding": 0.75, "single_rounding": 0.75, "float_half_even": 1.0, "float_half_away": None},
-        "attributes": {"padding": "SAME", "stride_h": 2, "stride_w": 1, "activation": "RELU6"}, "shapes": {"x": [1, 3, 2, 1], "w": [2, 2, 2, 1], "y": [1, 2, 1, 2]},
-        "message": f"{cite}; replay: opconform replay {op}/{row}/7f3k2q --runtime {where}", "histogram": {"0": 3, "2": 1}, "cases": 1,
-    }  # fmt: skip
+        "attributes": {"padding": "SAME", "stride_h": 2, "stride_w": 1, "activation": "RELU6"},
+        "shapes": {"x": [1, 3, 2, 1], "w": [2, 2, 2, 1], "y": [1, 2, 1, 2]},
+        "message": f"{cite}; replay: opconform replay {op}/{row}/7f3k2q --runtime {where}",
+        "histogram": {"0": 3, "2": 1},
+        "cases": 1,
+    }
     return {**case(op, row, runtime, target), "kind": "failure", **found, **more}
 
 
 def _crash() -> Record:
-    text = "STRIDED_SLICE/bool/2m8 micro@cortex-m0: crash: HardFault at pc 0x00001f3a, bfar 0x20008000; replay: opconform replay STRIDED_SLICE/bool/2m8 --runtime micro@cortex-m0"
-    plain = {
-        "verdict": "crash",
-        "clause": "",
-        "error": 0.0,
-        "limit": 0.0,
-        "unit": "",
-        "index": [],
-        "want": [True, False],
-        "got": [],
-    }
+    replay = "opconform replay STRIDED_SLICE/bool/2m8 --runtime micro@cortex-m0"
+    text = f"STRIDED_SLICE/bool/2m8 micro@cortex-m0: crash: HardFault at pc 0x00001f3a; replay: {replay}"
+    plain = {"verdict": "crash", "clause": "", "error": 0.0, "limit": 0.0, "unit": "", "index": [], "got": []}
     told = {"rounding": {}, "message": text, "case": "STRIDED_SLICE/bool/2m8", "original": "STRIDED_SLICE/bool/9zz"}
-    return failure("STRIDED_SLICE", "bool", "micro", "cortex-m0", **plain, **told)
+    return failure("STRIDED_SLICE", "bool", "micro", "cortex-m0", **plain, **told, want=[True, False], replay=replay)
 
 
 def _failures() -> Iterator[Record]:
@@ -253,6 +320,13 @@ def encode(lines: list[Record]) -> bytes:
 
 
 @pytest.fixture(scope="session")
+def make() -> SimpleNamespace:
+    """The makers of single lines, for tests that write their own small logs."""
+    makers = {"case": case, "header": header, "footer": footer, "spec": spec, "failure": failure}
+    return SimpleNamespace(**makers, encode=encode, log=lambda *lines: parse(encode(list(lines)), "small.jsonl"))
+
+
+@pytest.fixture(scope="session")
 def lines() -> list[Record]:
     return records()
 
@@ -260,8 +334,3 @@ def lines() -> list[Record]:
 @pytest.fixture(scope="session")
 def log(lines: list[Record]) -> Log:
     return parse(encode(lines), "run.jsonl")
-
-
-@pytest.fixture(scope="session")
-def write() -> Callable[[list[Record]], bytes]:
-    return encode
