@@ -36,10 +36,10 @@ def absolute(x: Array, **_: Any) -> Array:
 
 @twin("ABS")
 def absolute_int(x: Array, *, q: Quants, dtypes: Dtypes, rescale: Rescale, **_: Any) -> Array:
-    """Rescale the magnitude, but only where the scales differ; their quotient is a float32."""
-    x_scale, y_scale = np.float32(q["x"].scale[0]), np.float32(q["y"].scale[0])
+    """Rescale the magnitude, but only where the scales differ."""
+    x_scale, y_scale = q["x"].scale[0], q["y"].scale[0]
     magnitude = np.abs(centred(x, q["x"]))
-    scaled = magnitude if x_scale == y_scale else rescale(magnitude, float(x_scale / y_scale))
+    scaled = magnitude if x_scale == y_scale else rescale(magnitude, x_scale / y_scale)
     return _clamped(scaled + q["y"].zero_point[0], dtypes["y"])
 
 
@@ -78,11 +78,11 @@ def inverse_square_root(x: Array, **_: Any) -> Array:
 @twin("RSQRT")
 def inverse_square_root_int(x: Array, *, q: Quants, dtypes: Dtypes, rescale: Rescale, **_: Any) -> Array:
     """2**20 / sqrt(x) by Newton steps in fixed point, then rescaled; zero gives the largest value."""
-    y_scale, root = np.float32(q["y"].scale[0]), np.sqrt(np.float32(q["x"].scale[0]))
+    factor = 1 / (math.sqrt(q["x"].scale[0]) * q["y"].scale[0])
     values = centred(x, q["x"])
     parts = [fixed.inverse_sqrt(v) for v in values.ravel().tolist()]
     inverse = [int(multiply_by_quantized_multiplier(np.asarray(1), q31, shift + 20)) for q31, shift in parts]
-    scaled = rescale(np.asarray(inverse, dtype=np.int64).reshape(values.shape), 2.0**-20 / float(root * y_scale))
+    scaled = rescale(np.asarray(inverse, dtype=np.int64).reshape(values.shape), factor * 2.0**-20)
     highest = integer_range(dtypes["y"])[1]
     return np.where(values == 0, highest, _clamped(scaled + q["y"].zero_point[0], dtypes["y"]))
 
