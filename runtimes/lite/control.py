@@ -1,0 +1,193 @@
+"""WHILE and the variables: operators that need more than their tensors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from opconform.harness.model import Array, Shape
+from opconform.harness.runtime import RuntimeFailure
+from opconform.runtimes.lite.delegate import Delegate
+from opconform.runtimes.lite.graph import Memory, Model, Node, Prepared, Step
+
+
+class BudgetExceeded(RuntimeFailure, TimeoutError):
+    """A loop ran longer than the session allows."""
+
+
+@dataclass(slots=True)
+class Resources:
+    """The resource variables of one session: handles by name, values by handle (None: never assigned)."""
+
+    handles: dict[tuple[str, str], int] = field(default_factory=dict)
+    values: list[Array | None] = field(default_factory=list)
+
+    def handle(self, container: str, name: str) -> int:
+        """Return the handle of a variable, the same for the same name."""
+        key = (container, name)
+        if key not in self.handles:
+            self.handles[key] = len(self.values)
+            self.values.append(None)
+        return self.handles[key]
+
+
+class Body(Protocol):
+    """A subgraph in memory of its own."""
+
+    inputs: Sequence[Array]
+    outputs: Sequence[Array]
+
+    def run(self) -> None:
+        """Compute the outputs from the inputs."""
+        ...
+
+
+class BodyPlan(Protocol):
+    """A planned subgraph: how much memory it needs, and what it computes."""
+
+    arena: int
+    output_shapes: Sequence[Shape | None]
+
+    def start(self, arena: Array) -> Body:
+        """Bind it to memory."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a session offers to its operators."""
+
+    model: Model
+    resources: Resources
+    delegate: Delegate | None
+    plan_body: Callable[[Services, int, Sequence[Shape]], BodyPlan]
+    seconds: float  # that one WHILE may run
+
+
+def prepare_var_handle(node: Node, services: Services) -> Prepared:
+    """Prepare VAR_HANDLE: write the variable's handle."""
+    out = node.output()
+    node.require(out.dtype == np.int32 and out.size == 1, f"the output is {out.dtype}{list(out.shape)}; one resource is allowed")
+    handle = services.resources.handle(node.options.text("container"), node.options.text("shared_name"))
+    return Prepared((out.shape,), lambda m: lambda: m.outputs[0].fill(handle))
+
+
+def _variable(node: Node, services: Services, handle: Array) -> int:
+    number = int(handle[0])
+    if not 0 <= number < len(services.resources.values):
+        raise node.invalid(f"{number} is the handle of no variable")
+    return number
+
+
+def _check_handle(node: Node) -> None:
+    handle = node.input(0)
+    node.require(handle.dtype == np.int32 and handle.size == 1, "input 0 is no resource handle")
+
+
+def prepare_read(node: Node, services: Services) -> Prepared:
+    """Prepare READ_VARIABLE: copy the value; a variable that was never assigned reads as zeros."""
+    _check_handle(node)
+    out = node.output()
+
+    def build(m: Memory) -> Step:
+        def run() -> None:
+            value = services.resources.values[_variable(node, services, m.inputs[0])]
+            if value is None:
+                m.outputs[0].fill(0)
+                return
+            if value.dtype != out.dtype or value.shape != out.shape:
+                found = f"{value.dtype}{list(value.shape)}"
+                raise node.invalid(f"the variable holds {found} and {out.dtype}{list(out.shape)} is read")
+            np.copyto(m.outputs[0], value.ravel())
+
+        return run
+
+    return Prepared((out.shape,), build)
+
+
+def prepare_assign(node: Node, services: Services) -> Prepared:
+    """Prepare ASSIGN_VARIABLE: copy the value into the variable, which gets its memory with the first one."""
+    _check_handle(node)
+    x = node.input(1)
+    node.require(not node.outputs, f"{len(node.outputs)} outputs; none are allowed")
+
+    def build(m: Memory) -> Step:
+        def run() -> None:
+            number = _variable(node, services, m.inputs[0])
+            value = services.resources.values[number]
+            if value is None or value.dtype != x.dtype or value.shape != x.shape:
+                value = services.resources.values[number] = np.empty(x.shape, x.dtype)
+            np.copyto(value, m.inputs[1].reshape(x.shape))
+
+        return run
+
+    return Prepared((), build)
+
+
+def prepare_while(node: Node, services: Services) -> Prepared:
+    """Prepare WHILE: both subgraphs get their memory in this operator's scratch, and run until the condition is false."""
+    inputs = [node.input(i) for i in range(len(node.inputs))]
+    node.require(len(inputs) == len(node.outputs), f"{len(inputs)} inputs and {len(node.outputs)} outputs")
+    shapes = tuple(operand.shape for operand in inputs)
+    cond = services.plan_body(services, node.options.number("cond"), shapes)
+    body = services.plan_body(services, node.options.number("body"), shapes)
+    node.require(len(cond.output_shapes) == 1, "the condition must have one output")
+    if any(found is not None and found != shape for found, shape in zip(body.output_shapes, shapes, strict=False)):
+        raise node.unsupported("a loop whose tensors change their shapes is not supported")
+    if None in body.output_shapes or None in cond.output_shapes:
+        raise node.unsupported("a loop with data-dependent shapes is not supported")
+
+    def build(m: Memory) -> Step:
+        condition, loop = cond.start(m.scratch[0]), body.start(m.scratch[1])
+        _check_loop(node, [flat.dtype for flat in m.inputs], condition, loop)
+        return lambda: _run_loop(node, m, condition, loop, services.seconds)
+
+    return Prepared(shapes, build, (cond.arena, body.arena))
+
+
+def _check_loop(node: Node, dtypes: list[np.dtype[np.generic]], condition: Body, loop: Body) -> None:
+    sides = {
+        "the condition's inputs": condition.inputs,
+        "the body's inputs": loop.inputs,
+        "the body's outputs": loop.outputs,
+    }
+    for name, flats in sides.items():
+        found = [flat.dtype for flat in flats]
+        node.require(found == dtypes, f"{name} are {[str(d) for d in found]}, not {[str(d) for d in dtypes]}")
+    node.require([operand.dtype for operand in node.outputs] == dtypes, "outputs differ from inputs in dtype")
+    verdict = condition.outputs[0]
+    node.require(verdict.dtype == np.bool_ and verdict.size == 1, "the condition's output must be one bool")
+
+
+def _run_loop(node: Node, m: Memory, condition: Body, loop: Body, seconds: float) -> None:
+    _move(m.inputs, m.outputs)
+    deadline = time.monotonic() + seconds
+    while True:
+        _move(m.outputs, condition.inputs)
+        condition.run()
+        if not condition.outputs[0][0]:
+            return
+        _move(m.outputs, loop.inputs)
+        loop.run()
+        _move(loop.outputs, m.outputs)
+        if time.monotonic() > deadline:
+            raise BudgetExceeded(f"{node.where}: the loop did not end within {seconds:g} s")
+
+
+def _move(sources: Sequence[Array], targets: Sequence[Array]) -> None:
+    for source, target in zip(sources, targets, strict=True):
+        np.copyto(target, source)
+
+
+CONTROL_OPS: Mapping[str, Callable[[Node, Services], Prepared]] = {
+    "ASSIGN_VARIABLE": prepare_assign,
+    "READ_VARIABLE": prepare_read,
+    "VAR_HANDLE": prepare_var_handle,
+    "WHILE": prepare_while,
+}
+#: operators with effects beside their outputs: their order is kept
+ORDERED_OPS = (*CONTROL_OPS, "SVDF", "RANDOM_UNIFORM")

@@ -1,0 +1,211 @@
+"""Kernels as machine code: the only place that knows numba, its options and its cache.
+
+A kernel is a plain Python function over flat arrays, decorated with `kernel`; functions that it
+calls are decorated with `helper`. `bind` compiles it for the dtypes at hand on first use, keeps the
+object file in a cache directory, and returns a callable without arguments that runs the kernel on
+exactly these arrays. Once cached, a kernel is loaded by llvmlite alone: numba, whose start-up takes
+longer than most models run, is imported only to compile.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any, TypeVar
+
+import llvmlite
+import llvmlite.binding as llvm
+import numpy as np
+
+from opconform.harness.model import Array
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+#: error_model: a division must not raise, or no loop with one becomes vector code. No fast-math: NaN, infinities
+#: and signed zeros are part of the operators' contracts; only `summing_kernel` may reorder sums.
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_SUMMING: dict[str, Any] = {"fastmath": {"reassoc", "contract"}}
+#: Set to compile with bounds checks (an IndexError instead of a stray access); for fuzzing. Slow, never cached.
+CHECKED_VARIABLE = "OPCONFORM_LITE_CHECKED"
+_FORMAT = b"opconform-lite-1\n"
+_MARK = "__lite_jit__"
+
+
+def kernel(function: Function) -> Function:
+    """Mark a kernel: arrays in, nothing out, no exceptions."""
+    setattr(function, _MARK, {})
+    return function
+
+
+def summing_kernel(function: Function) -> Function:
+    """Mark a kernel whose float sums may be reordered and fused, so that dot products become vector code."""
+    setattr(function, _MARK, _SUMMING)
+    return function
+
+
+def helper(function: Function) -> Function:
+    """Mark a function that kernels call; the compiler inlines it."""
+    setattr(function, _MARK, {})
+    return function
+
+
+def summing_helper(function: Function) -> Function:
+    """Mark a helper whose float sums may be reordered and fused."""
+    setattr(function, _MARK, _SUMMING)
+    return function
+
+
+def bind(function: Callable[..., None], *arrays: Array) -> Callable[[], object]:
+    """Return a callable that runs a kernel on these arrays, which must be flat, contiguous and aligned.
+
+    Machine code works on the memory itself: the callable keeps the arrays alive.
+    """
+    plain = [array.view(np.uint8) if array.dtype == np.bool_ else array for array in arrays]
+    dtypes = tuple([array.dtype.str for array in plain])
+    if os.environ.get(CHECKED_VARIABLE):
+        return functools.partial(_checked(function, dtypes), *plain)
+    code = _load(function, dtypes)
+    return functools.partial(code, *_UNUSED, *[_pointer(array) for array in plain])
+
+
+def _pointer(array: Array) -> ctypes.c_void_p:
+    pointer = ctypes.c_void_p(array.ctypes.data)
+    pointer.keeps = array  # type: ignore[attr-defined]
+    return pointer
+
+
+#: numba's calling convention starts with where to put the result and the exception; a kernel has neither.
+_NOWHERE = ctypes.create_string_buffer(64)
+_UNUSED = (ctypes.c_void_p(ctypes.addressof(_NOWHERE)),) * 2
+
+
+def cache_directory() -> Path:
+    """Return where object files are kept: under $NUMBA_CACHE_DIR, else in the user's cache."""
+    if chosen := os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(chosen) / "opconform-lite"
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "opconform" / "lite"
+
+
+def object_code(function: Callable[..., None], dtypes: tuple[str, ...]) -> bytes:
+    """Return the ELF object of a kernel for array dtypes such as "<f4"; its text section is what the kernel costs."""
+    return _object(function, dtypes)[1]
+
+
+@functools.lru_cache(maxsize=None)
+def _load(function: Callable[..., None], dtypes: tuple[str, ...]) -> Callable[..., object]:
+    symbol, code = _object(function, dtypes)
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    entry = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * (2 + len(dtypes)))
+    loaded = entry(engine.get_function_address(symbol))
+    loaded.keeps = engine  # type: ignore[attr-defined]
+    return loaded
+
+
+def _machine() -> llvm.TargetMachine:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_default_triple().create_target_machine(jit=True)
+
+
+def _object(function: Callable[..., None], dtypes: tuple[str, ...]) -> tuple[str, bytes]:
+    """Return the symbol and the object file, from the cache or compiled; a cache that cannot be written is no error."""
+    path = cache_directory() / f"{function.__name__}-{_fingerprint(function, dtypes)}.o"
+    try:
+        content = path.read_bytes()
+    except OSError:
+        content = b""
+    if not content.startswith(_FORMAT):
+        content = _FORMAT + _compile(function, dtypes)
+        _store(path, content)
+    symbol, _, code = content[len(_FORMAT) :].partition(b"\n")
+    return symbol.decode(), code
+
+
+def _store(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(content)
+        os.replace(file.name, path)
+    except OSError:
+        return
+
+
+def _fingerprint(function: Callable[..., None], dtypes: tuple[str, ...]) -> str:
+    """Hash all that shapes the machine code: the sources of kernel and helpers, the compiler and the processor."""
+    codes = "".join(_digest(code) for code in _codes(function))
+    text = "\n".join((codes, *dtypes, repr(_OPTIONS), *_platform()))
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+@functools.lru_cache(maxsize=1)
+def _platform() -> tuple[str, ...]:
+    features = llvm.get_host_cpu_features().flatten()
+    return (sys.version, llvmlite.__version__, np.__version__, llvm.get_host_cpu_name(), features)
+
+
+def _codes(function: Callable[..., Any]) -> Iterator[FunctionType]:
+    """Yield a kernel and, once each, the helpers that it reaches."""
+    seen: dict[str, FunctionType] = {}
+    waiting = [function]
+    while waiting:
+        current = waiting.pop()
+        if not isinstance(current, FunctionType) or current.__qualname__ in seen:
+            continue
+        seen[current.__qualname__] = current
+        found = (current.__globals__.get(name) for name in current.__code__.co_names)
+        waiting += [value for value in found if hasattr(value, _MARK)]
+    return iter(seen.values())
+
+
+def _digest(function: FunctionType) -> str:
+    code: CodeType = function.__code__
+    values = {name: function.__globals__.get(name) for name in code.co_names}
+    constants = {name: value for name, value in values.items() if isinstance(value, int | float | tuple)}
+    fast = sorted(getattr(function, _MARK).get("fastmath", ()))
+    return repr((fast, code.co_code.hex(), code.co_consts, code.co_names, code.co_varnames, constants))
+
+
+def _options(function: Callable[..., Any]) -> dict[str, Any]:
+    return {**_OPTIONS, **getattr(function, _MARK)}
+
+
+def _compile(function: Callable[..., None], dtypes: tuple[str, ...]) -> bytes:
+    import numba
+    from numba.core import types
+
+    _register_helpers(function)
+    pointers = [types.CPointer(numba.from_dtype(np.dtype(dtype))) for dtype in dtypes]
+    compiled = numba.njit(types.void(*pointers), **_options(function))(function)
+    overload = next(iter(compiled.overloads.values()))
+    return f"{overload.fndesc.llvm_func_name}\n".encode() + overload.library._get_compiled_object()
+
+
+@functools.lru_cache(maxsize=None)
+def _checked(function: Callable[..., None], dtypes: tuple[str, ...]) -> Callable[..., object]:
+    import numba
+    from numba.core import types
+
+    _register_helpers(function)
+    arrays = [types.Array(numba.from_dtype(np.dtype(dtype)), 1, "C") for dtype in dtypes]
+    checked: Callable[..., object] = numba.njit(types.void(*arrays), error_model="numpy", boundscheck=True)(function)
+    return checked
+
+
+def _register_helpers(function: Callable[..., None]) -> None:
+    from numba.extending import register_jitable
+
+    for reached in _codes(function):
+        if reached is not function:
+            register_jitable(error_model="numpy", **getattr(reached, _MARK))(reached)

@@ -1,0 +1,276 @@
+"""CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED: what is computed once; the loops are in `dot`.
+
+Multipliers: PopulateConvolutionQuantizationParams and GetQuantizedConvolutionMultipler of TFLite's kernel_util.cc.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from opconform.harness.model import Array, Shape
+from opconform.runtimes.lite import shapes
+from opconform.runtimes.lite.graph import Memory, Node, Operand, Prepared, Step
+from opconform.runtimes.lite.jit import bind
+from opconform.runtimes.lite.kernels import dot
+from opconform.runtimes.lite.quantize import (
+    INT8,
+    INT16,
+    INT32,
+    UINT8,
+    check_quantized,
+    check_scales,
+    float32,
+    float_range,
+    quantized_range,
+)
+
+_FLOAT = np.dtype(np.float32)
+_INT64 = np.dtype(np.int64)
+#: dtypes of input and weights -> allowed dtypes of the bias
+_ROWS = {(_FLOAT, _FLOAT): (_FLOAT,), (INT8, INT8): (INT32,), (UINT8, UINT8): (INT32,), (INT16, INT8): (_INT64, INT32)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """The operands of one layer, checked. `axis` is the weights' output channel, `outputs` its extent."""
+
+    node: Node
+    x: Operand
+    w: Operand
+    bias: Operand | None
+    out: Operand
+    axis: int
+    outputs: int
+
+
+def _layer(node: Node, rank: int, axis: int) -> _Layer:
+    x, w, bias, out = node.input(0), node.input(1), node.optional(2), node.output()
+    allowed = _ROWS.get((x.dtype, w.dtype))
+    if allowed is None:
+        raise node.unsupported(f"an input of {x.dtype} with weights of {w.dtype} is not supported")
+    if out.dtype != x.dtype or (bias is not None and bias.dtype not in allowed):
+        found = bias.dtype if bias else "no bias"
+        raise node.invalid(f"dtypes {x.dtype}, {w.dtype}, {found} -> {out.dtype} do not belong together")
+    if len(w.shape) != rank:
+        raise node.invalid(f"the weights have rank {len(w.shape)}; {rank} is allowed")
+    outputs = w.shape[axis]
+    if bias is not None and bias.size != outputs:
+        raise node.invalid(f"the bias has {bias.size} elements for {outputs} output channels")
+    if x.dtype != _FLOAT:
+        check_quantized(node, x, out)
+        check_scales(node, w)
+        _check_channels(node, w, axis, outputs)
+    return _Layer(node, x, w, bias, out, axis, outputs)
+
+
+def _check_channels(node: Node, w: Operand, axis: int, outputs: int) -> None:
+    quantization = w.quantization
+    if quantization is None or len(quantization.scale) == 1:
+        return
+    if w.dtype == UINT8:
+        raise node.unsupported("uint8 weights with a scale per channel are not supported")
+    if quantization.axis != axis or len(quantization.scale) != outputs:
+        found = f"{len(quantization.scale)} scales along axis {quantization.axis}"
+        raise node.invalid(f"the weights have {found}; {outputs} along axis {axis} are allowed")
+    node.require(not any(quantization.zero_point), "weights with a scale per channel must have zero points of 0")
+
+
+def _multipliers(layer: _Layer, product32: bool) -> tuple[Array, Array]:
+    """Return factor and shift per output channel; `product32` forms the product of scales in float32."""
+    assert layer.w.quantization is not None  # check_scales has seen it
+    scale = np.array(layer.w.quantization.scale, np.float64)
+    product = layer.x.scale * scale
+    if product32 and len(scale) == 1:
+        product = np.array([float32(float(product[0]))])
+    real = product / layer.out.scale
+    if not (real < 2.0**31).all():
+        raise layer.node.invalid(f"the scales give a rescale of {real.max():g}; up to 2**31 is allowed")
+    fraction, exponent = np.frexp(real)
+    factor = np.floor(fraction * 2147483648.0 + 0.5).astype(np.int64)
+    full = factor == 2147483648
+    factor, shift = np.where(full, factor // 2, factor), exponent.astype(np.int64) + full
+    lost = shift < -31
+    factor, shift = np.where(lost, 0, factor), np.where(lost, 0, shift)
+    return (factor, shift) if len(scale) > 1 else (factor.repeat(layer.outputs), shift.repeat(layer.outputs))
+
+
+def _bias(layer: _Layer, depth: int, fold: bool) -> Callable[[Memory], tuple[Array, Step | None]]:
+    """Return what makes the bias array, and the step that refills it where bias or weights are no constants."""
+    dtype = np.float32 if layer.x.dtype == _FLOAT else np.int64
+
+    def make(m: Memory) -> tuple[Array, Step | None]:
+        total = np.zeros(layer.outputs, dtype)
+        w = m.inputs[1].reshape(layer.outputs, -1) if fold and layer.outputs else None
+
+        def refill() -> None:
+            total[:] = m.inputs[2] if layer.bias is not None else 0
+            if w is not None:
+                sums = w.sum(axis=1, dtype=np.int64) - depth * layer.w.zero_point
+                total[:] -= layer.x.zero_point * sums
+
+        refill()
+        fixed = layer.w.data is not None and (layer.bias is None or layer.bias.data is not None)
+        return total, None if fixed else refill
+
+    return make
+
+
+def _chain(first: Step | None, second: Step) -> Step:
+    if first is None:
+        return second
+    before = first
+
+    def run() -> None:
+        before()
+        second()
+
+    return run
+
+
+def _wide_sums(layer: _Layer) -> int:
+    return int(layer.bias is None or layer.bias.dtype == _INT64)
+
+
+def _limits(layer: _Layer) -> tuple[int, int]:
+    return (0, 0) if layer.x.dtype == _FLOAT else quantized_range(layer.node, layer.out)
+
+
+def _conv_geometry(layer: _Layer, filter_h: int, filter_w: int, groups: int) -> tuple[Shape, Array]:
+    number = layer.node.options.number
+    code = number("padding")
+    layer.node.require(code in (0, 1), f"padding code {code}; 0 (SAME) and 1 (VALID) are allowed")
+    batch, height, width, channels = layer.x.shape
+    steps = (number("stride_h"), number("stride_w"), number("dilation_h"), number("dilation_w"))
+    rows, top = shapes.window(layer.node, height, filter_h, steps[0], steps[2], code == 0)
+    columns, left = shapes.window(layer.node, width, filter_w, steps[1], steps[3], code == 0)
+    zero_points = (layer.x.zero_point, layer.w.zero_point, layer.out.zero_point)
+    numbers = [batch, height, width, channels, rows, columns, layer.outputs, filter_h, filter_w, *steps, top, left]
+    numbers += [groups, *zero_points, *_limits(layer), _wide_sums(layer)]
+    return (batch, rows, columns, layer.outputs), np.array(numbers, np.int64)
+
+
+def prepare_conv(node: Node) -> Prepared:
+    """Prepare CONV_2D: NHWC input, OHWI weights; fewer weight channels than input channels mean groups."""
+    layer = _layer(node, 4, 0)
+    if len(layer.x.shape) != 4:
+        raise node.invalid(f"the input has rank {len(layer.x.shape)}; 4 (NHWC) is allowed")
+    channels, (outputs, filter_h, filter_w, per_group) = layer.x.shape[3], layer.w.shape
+    groups = channels // per_group if per_group else 1
+    if groups < 1 or groups * per_group != channels or outputs % groups:
+        raise node.invalid(f"{channels} input channels, {per_group} weight channels and {outputs} outputs do not fit")
+    shape, p = _conv_geometry(layer, filter_h, filter_w, groups)
+    if groups == 1 and filter_h * filter_w == 1 and (p[dot.STRIDE_H], p[dot.STRIDE_W]) == (1, 1):
+        return Prepared((shape,), _dense(layer, math.prod(shape[:3]), per_group, layer.x.dtype == UINT8))
+    depth = filter_h * filter_w * per_group
+    scratch = max(1, shape[2] * depth) * layer.x.dtype.itemsize
+    return Prepared((shape,), _conv(layer, depth, p), (scratch,))
+
+
+def _conv(layer: _Layer, depth: int, p: Array) -> Callable[[Memory], Step]:
+    bias_of = _bias(layer, depth, layer.x.dtype in (INT8, UINT8))
+    if layer.x.dtype == _FLOAT:
+        bounds = np.array(float_range(layer.node), np.float32)
+
+        def build_float(m: Memory) -> Step:
+            bias, refill = bias_of(m)
+            patches = m.scratch[0].view(np.float32)
+            return _chain(refill, bind(dot.conv_float, *m.inputs[:2], bias, m.outputs[0], patches, bounds, p))
+
+        return build_float
+    factor, shift = _multipliers(layer, layer.x.dtype == UINT8)
+    function = dot.conv_wide if layer.x.dtype == INT16 else dot.conv_narrow
+
+    def build(m: Memory) -> Step:
+        bias, refill = bias_of(m)
+        patches = m.scratch[0].view(layer.x.dtype)
+        return _chain(refill, bind(function, *m.inputs[:2], bias, factor, shift, m.outputs[0], patches, p))
+
+    return build
+
+
+def _dense(layer: _Layer, rows: int, depth: int, product32: bool) -> Callable[[Memory], Step]:
+    bias_of = _bias(layer, depth, layer.x.dtype in (INT8, UINT8))
+    if layer.x.dtype == _FLOAT:
+        bounds = np.array(float_range(layer.node), np.float32)
+        extents = np.array([rows, layer.outputs, depth], np.int64)
+
+        def build_float(m: Memory) -> Step:
+            bias, refill = bias_of(m)
+            return _chain(refill, bind(dot.dense_float, *m.inputs[:2], bias, m.outputs[0], bounds, extents))
+
+        return build_float
+    factor, shift = _multipliers(layer, product32)
+    zero_points = (layer.w.zero_point, layer.out.zero_point)
+    p = np.array([rows, layer.outputs, depth, *zero_points, *_limits(layer), _wide_sums(layer)], np.int64)
+    function = dot.dense_wide if layer.x.dtype == INT16 else dot.dense_narrow
+
+    def build(m: Memory) -> Step:
+        bias, refill = bias_of(m)
+        return _chain(refill, bind(function, *m.inputs[:2], bias, factor, shift, m.outputs[0], p))
+
+    return build
+
+
+def prepare_depthwise(node: Node) -> Prepared:
+    """Prepare DEPTHWISE_CONV_2D: weights [1, H, W, outputs], outputs a multiple of the input channels."""
+    layer = _layer(node, 4, 3)
+    if len(layer.x.shape) != 4:
+        raise node.invalid(f"the input has rank {len(layer.x.shape)}; 4 (NHWC) is allowed")
+    channels, (one, filter_h, filter_w, outputs) = layer.x.shape[3], layer.w.shape
+    declared = node.options.number("depth_multiplier")
+    if one != 1 or channels == 0 or outputs % channels or declared not in (0, outputs // channels):
+        found = f"weights {list(layer.w.shape)} and depth multiplier {declared}"
+        raise node.invalid(f"{found} do not fit {channels} input channels")
+    shape, p = _conv_geometry(layer, filter_h, filter_w, channels)
+    bias_of = _bias(layer, filter_h * filter_w, False)
+    total_type, function = _DEPTHWISE[layer.x.dtype]
+    scales = () if layer.x.dtype == _FLOAT else _multipliers(layer, layer.x.dtype == UINT8)
+    bounds = (np.array(float_range(node), np.float32),) if layer.x.dtype == _FLOAT else ()
+
+    def build(m: Memory) -> Step:
+        bias, refill = bias_of(m)
+        total = m.scratch[0].view(total_type)
+        return _chain(refill, bind(function, *m.inputs[:2], bias, *scales, m.outputs[0], total, *bounds, p))
+
+    return Prepared((shape,), build, (max(1, outputs) * total_type.itemsize,))
+
+
+_DEPTHWISE = {
+    _FLOAT: (_FLOAT, dot.depthwise_float),
+    INT8: (INT32, dot.depthwise_narrow),
+    UINT8: (INT32, dot.depthwise_narrow),
+    INT16: (_INT64, dot.depthwise_wide),
+}
+
+
+def prepare_fully_connected(node: Node) -> Prepared:
+    """Prepare FULLY_CONNECTED: weights [outputs, depth]; the input is read as rows of `depth` values."""
+    if node.options.number("weights_format"):
+        raise node.unsupported("shuffled weights are not supported")
+    layer = _layer(node, 2, 0)
+    outputs, depth = layer.w.shape
+    keep = bool(node.options.number("keep_num_dims"))
+    if keep and (not layer.x.shape or layer.x.shape[-1] != depth):
+        raise node.invalid(f"the last extent of {list(layer.x.shape)} is not the {depth} of the weights")
+    if depth == 0 or layer.x.size % depth:
+        raise node.invalid(f"{layer.x.size} input elements are no rows of {depth}")
+    rows = layer.x.size // depth
+    shape = (*layer.x.shape[:-1], outputs) if keep else (rows, outputs)
+    if layer.x.dtype in (INT8, UINT8):
+        _check_bias_scale(layer)
+    return Prepared((shape,), _dense(layer, rows, depth, True))
+
+
+def _check_bias_scale(layer: _Layer) -> None:
+    """Refuse a per-tensor bias on another scale: TFLite allows a difference of 0.02 output steps."""
+    if layer.bias is None or layer.bias.quantization is None or layer.w.quantization is None:
+        return
+    if len(layer.w.quantization.scale) > 1 or len(layer.bias.quantization.scale) > 1:
+        return
+    difference = abs(float32(layer.x.scale * layer.w.scale) - layer.bias.scale)
+    if difference > 0.02 * layer.out.scale:
+        raise layer.node.invalid(f"the bias scale {layer.bias.scale:g} is not the product of input and weight scales")

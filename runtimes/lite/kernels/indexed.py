@@ -1,0 +1,153 @@
+"""GATHER, WHERE and RANDOM_UNIFORM."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from opconform.harness.model import Array, Shape
+from opconform.runtimes.lite import shapes
+from opconform.runtimes.lite.graph import Memory, Node, Prepared, Step
+from opconform.runtimes.lite.jit import bind, kernel
+from opconform.runtimes.lite.quantize import INT16, same_quantization
+
+
+@kernel
+def gather(x, positions, out, p, status):
+    """Copy slices of bytes. p: batch, outer, extent, positions per batch, bytes of a slice.
+
+    status[0] counts positions outside the extent; their slices are left alone.
+    """
+    outer, extent, count, width = p[1], p[2], p[3], p[4]
+    status[0] = 0
+    for b in range(p[0]):
+        for i in range(count):
+            position = np.int64(positions[b * count + i])
+            if position < 0 or position >= extent:
+                status[0] += 1
+                continue
+            for o in range(outer):
+                source, target = ((b * outer + o) * extent + position) * width, ((b * outer + o) * count + i) * width
+                for k in range(width):
+                    out[target + k] = x[source + k]
+
+
+@kernel
+def where(x, out, count, p):
+    """Write the index of every element that is not zero. p: elements, rank, then the extents."""
+    rank = p[1]
+    found = np.int64(0)
+    for i in range(p[0]):
+        if x[i] != 0:
+            rest = np.int64(i)
+            for d in range(rank - 1, -1, -1):
+                out[found * rank + d] = rest % p[2 + d]
+                rest //= p[2 + d]
+            found += 1
+    count[0] = found
+
+
+@kernel
+def random_uniform(out, counter, p):
+    """Fill with numbers in [0, 1) of 23 random bits: Philox-4x32-10 (Salmon et al., 2011), four a counter.
+
+    counter: 2 words of key, 4 of counter, as uint64 that hold 32 bits; it stands after the last block at the end.
+    """
+    mask, one = np.uint64(0xFFFFFFFF), np.uint64(1)
+    for block in range((p[0] + 3) // 4):
+        a, b, c, d = counter[2], counter[3], counter[4], counter[5]
+        k, m = counter[0], counter[1]
+        for _ in range(10):
+            first, second = np.uint64(0xD2511F53) * a, np.uint64(0xCD9E8D57) * c
+            a, b, c, d = (
+                (second >> np.uint64(32)) ^ b ^ k,
+                second & mask,
+                (first >> np.uint64(32)) ^ d ^ m,
+                first & mask,
+            )
+            k, m = (k + np.uint64(0x9E3779B9)) & mask, (m + np.uint64(0xBB67AE85)) & mask
+        for i in range(min(np.int64(4), p[0] - 4 * block)):
+            word = a if i == 0 else (b if i == 1 else (c if i == 2 else d))
+            out[4 * block + i] = np.float32(np.float64(word & np.uint64(0x7FFFFF)) / 8388608.0)
+        for w in range(2, 6):
+            counter[w] = (counter[w] + one) & mask
+            if counter[w] != 0:
+                break
+
+
+def prepare_gather(node: Node) -> Prepared:
+    """Prepare GATHER along an axis, with batch axes in front."""
+    x, positions, out = node.input(0), node.input(1), node.output()
+    if x.dtype != out.dtype or positions.dtype not in (INT16, np.dtype(np.int32), np.dtype(np.int64)):
+        raise node.invalid(f"dtypes {x.dtype}, {positions.dtype} -> {out.dtype}; T, int32 -> T is allowed")
+    same_quantization(node, x, out)
+    axis = shapes.axis(node, node.options.number("axis"), len(x.shape))
+    batch = _batch_axes(node, axis, x.shape, positions.shape)
+    shape = x.shape[:axis] + positions.shape[batch:] + x.shape[axis + 1 :]
+    extents = (x.shape[:batch], x.shape[batch:axis], x.shape[axis : axis + 1], positions.shape[batch:], x.shape[axis + 1 :])
+    numbers = [math.prod(extent) for extent in extents]
+    p = np.array([*numbers[:4], numbers[4] * x.dtype.itemsize])
+
+    def build(m: Memory) -> Step:
+        status = np.zeros(1, np.int64)
+        step = bind(gather, _bytes(m.inputs[0]), m.inputs[1], _bytes(m.outputs[0]), p, status)
+
+        def run() -> None:
+            step()
+            if status[0]:
+                raise node.invalid(f"{status[0]} positions lie outside the {x.shape[axis]} of axis {axis}")
+
+        return run
+
+    return Prepared((shape,), build)
+
+
+def _bytes(flat: Array) -> Array:
+    return flat.view(np.uint8)
+
+
+def _batch_axes(node: Node, axis: int, x: Shape, positions: Shape) -> int:
+    batch = node.options.number("batch_dims")
+    count = batch + len(positions) if batch < 0 else batch
+    if not 0 <= count <= min(axis, len(positions)) or x[:count] != positions[:count]:
+        raise node.invalid(f"batch_dims {batch} of {list(x)} and {list(positions)} along axis {axis}")
+    return count
+
+
+_BITS = {np.dtype(np.int8): np.uint8, np.dtype(np.bool_): np.uint8, np.dtype(np.uint32): np.int32}
+_COMPARED = (np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.int64), np.dtype(np.uint8), *_BITS)
+
+
+def prepare_where(node: Node) -> Prepared:
+    """Prepare WHERE: at most as many rows of indices as there are elements; the true number is known afterwards."""
+    x, out = node.input(0), node.output()
+    if x.dtype not in _COMPARED:
+        raise node.unsupported(f"{x.dtype} is not supported")
+    node.require(out.dtype == np.int64, f"the output is {out.dtype}; int64 is allowed")
+    node.require(len(x.shape) > 0, "a tensor of rank 0 has no indices; rank 1 at least is allowed")
+    p = np.array([x.size, len(x.shape), *x.shape])
+    count = np.zeros(1, np.int64)
+
+    def build(m: Memory) -> Step:
+        return bind(where, m.inputs[0].view(_BITS.get(x.dtype, x.dtype)), m.outputs[0], count, p)
+
+    return Prepared(((x.size, len(x.shape)),), build, (), lambda: ((int(count[0]), len(x.shape)),))
+
+
+def prepare_random(node: Node) -> Prepared:
+    """Prepare RANDOM_UNIFORM of the shape in input 0.
+
+    The stream is that of TensorFlow for the same seeds and goes on with every run; two seeds of 0, which ask
+    for any stream, get a fixed one, so that a run can be repeated.
+    """
+    size, out = node.input(0), node.output()
+    if size.dtype not in (np.dtype(np.int32), np.dtype(np.int64)) or len(size.shape) != 1:
+        raise node.invalid(f"a shape of {size.dtype}{list(size.shape)}; a vector of int32 is allowed")
+    node.require(out.dtype == np.float32, f"the output is {out.dtype}; float32 is allowed")
+    shape = tuple(shapes.values(node, size))
+    node.require(all(extent >= 0 for extent in shape) and math.prod(shape) < 1 << 31, f"the shape {list(shape)}")
+    seeds = (node.options.number("seed"), node.options.number("seed2"))
+    words = [seed >> shift & 0xFFFFFFFF for seed in seeds for shift in (0, 32)]
+    counter = np.array([words[0], words[1], 0, 0, words[2], words[3]], np.uint64)
+    return Prepared((shape,), lambda m: bind(random_uniform, m.outputs[0], counter, np.array([math.prod(shape)])))

@@ -1,0 +1,249 @@
+"""Read a .tflite file into records, checking every offset before it is followed.
+
+Offsets between tables only point forward, so a walk that counts what it visits ends;
+`_Reader.visit` bounds that count by the size of the file.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+
+from opconform.harness import schema
+from opconform.harness.model import CODE_TO_DTYPE, DTYPES, Array, Shape
+from opconform.harness.runtime import InvalidModel, Unsupported
+from opconform.runtimes.lite.graph import Model, Operator, Options, Quantization, Subgraph, Tensor
+
+_U32 = struct.Struct("<I")
+_I32 = struct.Struct("<i")
+_U16 = struct.Struct("<H")
+_MAX_RANK = 8
+_MAX_ELEMENTS = 1 << 31  # so that every index fits in int32
+_NUMPY = {code: DTYPES[name][0] for code, name in CODE_TO_DTYPE.items()}
+_TABLES = {name: (table.code, table.fields) for name, table in schema.OPTIONS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A checked table: its position, its field offsets by slot (0: absent) and its size."""
+
+    at: int
+    offsets: tuple[int, ...]
+    size: int
+
+
+class _Reader:
+    """Bounds-checked reads; every method raises InvalidModel instead of reading outside the file."""
+
+    def __init__(self, buffer: memoryview) -> None:
+        self.buffer = buffer
+        self.size = len(buffer)
+        self.budget = 64 + self.size // 4  # no honest file holds more tables
+
+    def fail(self, what: str, at: int) -> InvalidModel:
+        return InvalidModel(f"the file is corrupt: {what} at byte {at} of {self.size}")
+
+    def table(self, at: int, what: str) -> Table:
+        self.budget -= 1
+        if self.budget < 0:
+            raise self.fail(f"more tables than the file has room for, the last a {what}", at)
+        if at < 4 or at + 4 > self.size:
+            raise self.fail(f"{what} outside the file", at)
+        vtable = at - _I32.unpack_from(self.buffer, at)[0]
+        if vtable < 4 or vtable + 4 > self.size:
+            raise self.fail(f"field offsets of {what} outside the file", vtable)
+        length, size = struct.unpack_from("<HH", self.buffer, vtable)
+        if length < 4 or length & 1 or vtable + length > self.size or at + size > self.size or size < 4:
+            raise self.fail(f"{what} with a wrong size", at)
+        return Table(at, struct.unpack_from(f"<{(length - 4) // 2}H", self.buffer, vtable + 4), size)
+
+    def scalar(self, table: Table, slot: int, code: str, default: int) -> int:
+        offset = table.offsets[slot] if slot < len(table.offsets) else 0
+        if not offset:
+            return default
+        if offset + struct.calcsize(code) > table.size:
+            raise self.fail(f"a field outside its table of {table.size} bytes", table.at)
+        return int(struct.unpack_from(code, self.buffer, table.at + offset)[0])
+
+    def target(self, table: Table, slot: int) -> int:
+        """Follow an offset field; 0 where it is absent."""
+        offset = table.offsets[slot] if slot < len(table.offsets) else 0
+        if not offset:
+            return 0
+        if offset + 4 > table.size:
+            raise self.fail(f"a field outside its table of {table.size} bytes", table.at)
+        at = table.at + offset
+        at += _U32.unpack_from(self.buffer, at)[0]
+        if at + 4 > self.size:
+            raise self.fail("an offset outside the file", table.at)
+        return at
+
+    def count(self, at: int, width: int, what: str) -> int:
+        """Return the length of the vector at `at`, 0 for none."""
+        if not at:
+            return 0
+        count = int(_U32.unpack_from(self.buffer, at)[0])
+        if at + 4 + count * width > self.size:
+            raise self.fail(f"{what} of {count} elements runs past the end", at)
+        return count
+
+    def numbers(self, table: Table, slot: int, code: str, width: int, what: str) -> tuple[int, ...]:
+        at = self.target(table, slot)
+        count = self.count(at, width, what)
+        return struct.unpack_from(f"<{count}{code}", self.buffer, at + 4) if count else ()
+
+    def tables(self, table: Table, slot: int, what: str) -> list[Table]:
+        at = self.target(table, slot)
+        count = self.count(at, 4, what)
+        return [self._element(at + 4 + 4 * i, what) for i in range(count)]
+
+    def _element(self, at: int, what: str) -> Table:
+        return self.table(at + int(_U32.unpack_from(self.buffer, at)[0]), what)
+
+    def text(self, table: Table, slot: int) -> str:
+        at = self.target(table, slot)
+        count = self.count(at, 1, "text")
+        return bytes(self.buffer[at + 4 : at + 4 + count]).decode("utf-8", "replace") if count else ""
+
+
+def parse(data: Array) -> Model:
+    """Return the model in a flat uint8 array; constants are views of it.
+
+    Raises InvalidModel for a corrupt file, Unsupported for an unknown operator or dtype.
+    """
+    reader = _Reader(memoryview(data))
+    if reader.size < 8:
+        raise InvalidModel(f"the file is corrupt: {reader.size} bytes are no .tflite model")
+    if bytes(reader.buffer[4:8]) != schema.FILE_IDENTIFIER:
+        raise InvalidModel("no .tflite model: the identifier TFL3 at byte 4 is missing")
+    root = reader.table(int(_U32.unpack_from(reader.buffer, 0)[0]), "model")
+    version = reader.scalar(root, schema.MODEL["version"], "<I", 0)
+    if version != schema.SCHEMA_VERSION:
+        raise InvalidModel(f"schema version {version}, {schema.SCHEMA_VERSION} is allowed")
+    codes = [_code(reader, table) for table in reader.tables(root, schema.MODEL["operator_codes"], "operator code")]
+    buffers = [_constant(reader, table, data) for table in reader.tables(root, schema.MODEL["buffers"], "buffer")]
+    subgraphs = reader.tables(root, schema.MODEL["subgraphs"], "subgraph")
+    if not subgraphs:
+        raise InvalidModel("the model has no subgraph, at least 1 is needed")
+    return Model(tuple([_subgraph(reader, table, codes, buffers) for table in subgraphs]))
+
+
+def _code(reader: _Reader, table: Table) -> tuple[int, str]:
+    old = reader.scalar(table, schema.OPERATOR_CODE["deprecated_builtin_code"], "<b", 0)
+    new = reader.scalar(table, schema.OPERATOR_CODE["builtin_code"], "<i", 0)
+    return max(old, new), reader.text(table, schema.OPERATOR_CODE["custom_code"])
+
+
+def _constant(reader: _Reader, table: Table, data: Array) -> Array | None:
+    if reader.scalar(table, schema.BUFFER["offset"], "<Q", 0) > 1:
+        raise Unsupported("a buffer outside the flatbuffer (a file of more than 2 GB) is not supported")
+    at = reader.target(table, schema.BUFFER["data"])
+    count = reader.count(at, 1, "buffer")
+    return data[at + 4 : at + 4 + count] if count else None
+
+
+def _subgraph(
+    reader: _Reader, table: Table, codes: list[tuple[int, str]], buffers: list[Array | None]
+) -> Subgraph:
+    slots = schema.SUBGRAPH
+    tensors = [_tensor(reader, entry, buffers) for entry in reader.tables(table, slots["tensors"], "tensor")]
+    operators = [_operator(reader, entry, codes) for entry in reader.tables(table, slots["operators"], "operator")]
+    inputs = reader.numbers(table, slots["inputs"], "i", 4, "inputs")
+    outputs = reader.numbers(table, slots["outputs"], "i", 4, "outputs")
+    return Subgraph(tuple(tensors), tuple(operators), inputs, outputs)
+
+
+def _tensor(reader: _Reader, table: Table, buffers: list[Array | None]) -> Tensor:
+    slots = schema.TENSOR
+    name = reader.text(table, slots["name"])
+    code = reader.scalar(table, slots["type"], "<b", 0)
+    shape = reader.numbers(table, slots["shape"], "i", 4, "shape")
+    signature = reader.numbers(table, slots["shape_signature"], "i", 4, "shape signature")
+    _check_shape(name, shape)
+    if code not in _NUMPY:
+        raise Unsupported(f"tensor {name!r} has the type code {code}, which is not supported")
+    if reader.target(table, slots["sparsity"]):
+        raise Unsupported(f"tensor {name!r} is stored sparse, which is not supported")
+    index = reader.scalar(table, slots["buffer"], "<I", 0)
+    if index >= len(buffers) and (index or buffers):
+        raise InvalidModel(f"tensor {name!r} names buffer {index} of {len(buffers)}")
+    raw = buffers[index] if buffers else None
+    variable = bool(reader.scalar(table, slots["is_variable"], "<b", 0))
+    return Tensor(
+        name,
+        code,
+        shape,
+        -1 in signature,
+        variable,
+        _quantization(reader, table, name, shape),
+        None if raw is None or variable else _view(name, raw, code, shape),
+    )
+
+
+def _check_shape(name: str, shape: Shape) -> None:
+    if len(shape) > _MAX_RANK:
+        raise Unsupported(f"tensor {name!r} has rank {len(shape)}, at most {_MAX_RANK} is supported")
+    count = 1
+    for extent in shape:
+        if extent < 0:
+            raise InvalidModel(f"tensor {name!r} has the shape {list(shape)}: no extent may be negative")
+        count *= max(extent, 1)
+    if count >= _MAX_ELEMENTS:
+        raise InvalidModel(f"tensor {name!r} has the shape {list(shape)}: {count} elements are more than 2**31 - 1")
+
+
+def _view(name: str, raw: Array, code: int, shape: Shape) -> Array:
+    """Return the first elements of a buffer as a flat array: a view, or a copy where the file misaligns them."""
+    dtype = _NUMPY[code]
+    count = 1
+    for extent in shape:
+        count *= extent
+    need = count * dtype.itemsize
+    if raw.size < need:
+        raise InvalidModel(f"tensor {name!r} needs {need} bytes of constant data and its buffer has {raw.size}")
+    view = raw[:need].view(dtype)
+    return view if view.flags.aligned else view.copy()
+
+
+def _quantization(reader: _Reader, table: Table, name: str, shape: Shape) -> Quantization | None:
+    at = reader.target(table, schema.TENSOR["quantization"])
+    if not at:
+        return None
+    slots = schema.QUANTIZATION
+    entry = reader.table(at, "quantization")
+    scale = reader.numbers(entry, slots["scale"], "f", 4, "scales")
+    if not scale:
+        return None
+    zero_point = reader.numbers(entry, slots["zero_point"], "q", 8, "zero points") or (0,) * len(scale)
+    axis = reader.scalar(entry, slots["quantized_dimension"], "<i", 0)
+    if len(zero_point) not in (1, len(scale)):
+        raise InvalidModel(f"tensor {name!r} has {len(scale)} scales and {len(zero_point)} zero points")
+    if len(zero_point) < len(scale):
+        zero_point *= len(scale)
+    return Quantization(scale, zero_point, axis)
+
+
+def _operator(reader: _Reader, table: Table, codes: list[tuple[int, str]]) -> Operator:
+    slots = schema.OPERATOR
+    index = reader.scalar(table, slots["opcode_index"], "<I", 0)
+    if index >= len(codes):
+        raise InvalidModel(f"an operator names operator code {index} of {len(codes)}")
+    code, custom = codes[index]
+    name = schema.CODE_TO_OP.get(code)
+    if name is None:
+        raise Unsupported(f"operator {custom or f'with the builtin code {code}'} is not supported")
+    inputs = reader.numbers(table, slots["inputs"], "i", 4, "inputs")
+    outputs = reader.numbers(table, slots["outputs"], "i", 4, "outputs")
+    return Operator(name, inputs, outputs, _options(reader, table, schema.OPS[name][1]))
+
+
+def _options(reader: _Reader, table: Table, expected: str) -> Options:
+    code, fields = _TABLES.get(expected, (0, {}))
+    stored = reader.scalar(table, schema.OPERATOR["options_type"], "<B", 0)
+    at = reader.target(table, schema.OPERATOR["options"])
+    if not at or stored != code:
+        return Options(reader.buffer, fields, 0, (), 0)
+    entry = reader.table(at, f"options of {expected}")
+    return Options(reader.buffer, fields, entry.at, entry.offsets, entry.size)
