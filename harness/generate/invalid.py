@@ -50,6 +50,8 @@ def _rebuilt(spec: OpSpec, row: str, source: Source, request: Request, invalid: 
     resolved = resolve_inputs(spec, row, env, drawn.plan, source, drawn.ties, changes)
     env |= resolved.views
     env |= {k: v for k, v in structure.computed_attributes(spec, env).items() if k not in invalid.changes}
+    if any(part.role == "absent" and part.slot.name in (changes or {}) for part in resolved.parts):
+        raise Discard(invalid.clause.label)
     inputs, vectors = fill_inputs(spec, row, resolved, env, broken)
     if any(math.prod(i.tensor.shape) == 0 for i in inputs if i.role != "absent"):
         raise Discard(invalid.clause.label)
