@@ -309,6 +309,8 @@ def connect(handle: Handle, limits: Limits | None = None) -> Executor:
     if not _may_bring_worker(handle):
         return Isolated(Pipes(ForkServer(handle.source), idle=limits.idle), limits)
     runtime: Any = handle.instantiate()
+    if not hasattr(runtime, "open"):
+        raise Unavailable(f"{handle.label} opens no models: it is what others are judged by")
     if getattr(runtime, "in_process", False):
         return InProcess(runtime)
     transport = getattr(runtime, "transport", None)

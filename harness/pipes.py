@@ -196,6 +196,9 @@ class Pipes:
 
     def send(self, frames: bytes) -> None:
         """Write what fits, keep the rest for `receive`. A worker that is dead shows there, after its last answers."""
+        if self._child and frames[4] == wire.OPEN:  # what was said of the model before does not explain this one
+            self._drain(self._child.stderr)
+            self._tail = b""
         self._out += frames
         self._write()
 

@@ -6,7 +6,7 @@ import importlib
 import os
 import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,7 @@ class TFLM:
         try:
             return Session(_wrapper(model), *counts)
         except RuntimeError as error:
-            raise _failure(error, model) from error
+            raise _failure(error, lambda: _wrapper(model)) from error
 
 
 class Session:
@@ -58,16 +58,19 @@ class Session:
         self._outputs = outputs
 
     def run(self, inputs: Sequence[Array]) -> Sequence[Array]:
-        """Invoke once; the outputs are copies. Raises InvalidModel."""
+        """Invoke once; the outputs are copies. Raises InvalidModel or Unsupported."""
         if len(inputs) != self._inputs:
             raise InvalidModel(f"{len(inputs)} inputs given, the model has {self._inputs}")
         try:
             for index, array in enumerate(inputs):
                 self._interpreter.SetInputTensor(array, index)
-            self._interpreter.Invoke()
-            return [np.asarray(self._interpreter.GetOutputTensor(index)) for index in range(self._outputs)]
-        except (RuntimeError, ValueError, IndexError) as error:
+        except (ValueError, IndexError) as error:
             raise InvalidModel(_one_line(error)) from error
+        try:
+            self._interpreter.Invoke()
+        except RuntimeError as error:
+            raise _failure(error, self._interpreter.Invoke) from error
+        return [np.asarray(self._interpreter.GetOutputTensor(index)) for index in range(self._outputs)]
 
     def meters(self) -> Mapping[str, int]:
         """Return nothing: the package prints its arena but does not tell it."""
@@ -108,21 +111,21 @@ def _count_tensors(model: bytes) -> tuple[int, int]:
         raise InvalidModel(f"the model's offsets lead nowhere: {_one_line(error)}") from error
 
 
-def _failure(error: Exception, model: bytes) -> InvalidModel | Unsupported:
-    text = _said(model) or _one_line(error)
+def _failure(error: Exception, again: Callable[[], object]) -> InvalidModel | Unsupported:
+    text = _said(again) or _one_line(error)
     return Unsupported(text) if _UNSUPPORTED.search(text) else InvalidModel(text)
 
 
-def _said(model: bytes) -> str:
-    """Return what TFLM prints while it refuses a model: its exceptions do not say why.
+def _said(again: Callable[[], object]) -> str:
+    """Return what TFLM prints while it refuses: its exceptions do not say why.
 
-    The model is opened a second time, so that the first time standard error stays in place for the last words of
+    What failed is done a second time, so that the first time standard error stays in place for the last words of
     a process that aborts.
     """
     saved, caught = os.dup(2), os.memfd_create("tflm-stderr")
     os.dup2(caught, 2)
     try:
-        _wrapper(model)
+        again()
     except RuntimeError:
         pass
     finally:

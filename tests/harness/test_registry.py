@@ -80,7 +80,7 @@ def test_a_missing_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -
 def test_a_missing_module_is_unavailable_not_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "tflite_micro.python.tflite_micro._runtime", None)
     with pytest.raises(Unavailable, match=r"tflm: .*pip install 'opconform\[tflm\]'"):
-        registry.resolve("tflm").instantiate().open(b"")
+        registry.resolve("tflm").instantiate().warm()  # type: ignore[attr-defined]
 
 
 def test_claims_are_globs_over_op_and_row() -> None:

@@ -1,0 +1,58 @@
+"""Declared limits: which cases a runtime's manifest says it will not run, although it claims their row.
+
+`when` is an expression (docs/spec-language.md) over the symbols and attributes of the case, its tensors by name,
+and three names of every case: `smallest_dim` and `largest_rank` over all tensors, `absent`, the names of the
+optional inputs that are left out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opconform.harness.expr import Env, ExpressionError, compile_expression
+from opconform.harness.expr_functions import SlotView
+from opconform.harness.model import Case, TensorType
+from opconform.harness.registry import matches
+from opconform.harness.runtime import Limit, Manifest, RuntimeFailure
+
+
+class LimitError(RuntimeFailure):
+    """A limit of a manifest cannot be computed; the message names runtime, limit and case."""
+
+
+def declared_limit(manifest: Manifest, case: Case) -> Limit | None:
+    """Return the first limit of a manifest that covers a case, None where it is expected to run. Raises LimitError."""
+    candidates = [limit for limit in manifest.limits if matches((limit.rows,), case.op, case.row)]
+    if not candidates:
+        return None
+    env = environment(case)
+    return next((limit for limit in candidates if _holds(manifest, limit, case, env)), None)
+
+
+def _holds(manifest: Manifest, limit: Limit, case: Case, env: Env) -> bool:
+    try:
+        return bool(compile_expression(limit.when)(env))
+    except ExpressionError as error:
+        text = f"{manifest.name}: limit {limit.when!r} of {limit.rows}, case {case.id}: {error}"
+        raise LimitError(f"{text}; correct it in runtime.yaml") from error
+
+
+def environment(case: Case) -> dict[str, Any]:
+    """Return what `when` may name for a case."""
+    present = [slot.tensor for slot in case.inputs if slot.role != "absent"]
+    tensors = [*present, *case.outputs]
+    return {
+        **case.symbols,
+        **case.attributes,
+        **{tensor.name: _view(tensor) for tensor in tensors},
+        "smallest_dim": min((dim for tensor in tensors for dim in tensor.shape), default=1),
+        "largest_rank": max((len(tensor.shape) for tensor in tensors), default=0),
+        "absent": tuple(slot.tensor.name for slot in case.inputs if slot.role == "absent"),
+    }
+
+
+def _view(tensor: TensorType) -> SlotView:
+    quant = tensor.quant
+    if quant is None:
+        return SlotView(tensor.dtype, tensor.shape)
+    return SlotView(tensor.dtype, tensor.shape, quant.scale[0], quant.zero_point[0])

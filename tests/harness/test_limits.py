@@ -1,0 +1,65 @@
+"""A declared limit covers the cases that its expression names, and no others."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from opconform.harness import registry
+from opconform.harness.expr import compile_expression
+from opconform.harness.limits import LimitError, declared_limit, environment
+from opconform.harness.model import Case, Input, Quant, Shape, TensorType
+from opconform.harness.runtime import Limit, Manifest
+
+
+def case(shape: Shape, absent: bool = False) -> Case:
+    x = TensorType("x", "int8", shape, Quant((0.5,), (3,)))
+    bias = TensorType("bias", "int32", (4,))
+    slots = (Input(x, "input"), Input(bias, "absent" if absent else "constant", np.zeros(4, np.int32)))
+    outputs = (TensorType("y", "int8", (*shape, 2)),)
+    return Case("OP/int8/abc", "OP", "int8", {"stride": 2}, {"N": 7}, slots, outputs, ())
+
+
+@pytest.mark.parametrize(
+    ("when", "holds"),
+    [
+        ("smallest_dim == 0", False),
+        ("largest_rank > 2", True),
+        ("largest_rank > 3", False),
+        ("'bias' in absent", False),
+        ("N == 7 and stride == 2", True),
+        ("x.scale == 0.5 and x.zero_point == 3", True),
+        ("x.dtype == 'int8'", True),
+        ("dim(bias.shape, 0) == 4", True),
+    ],
+)
+def test_an_expression_sees_the_case(when: str, holds: bool) -> None:
+    limit = Limit("OP", when, "because")
+    assert declared_limit(Manifest(name="r", limits=(limit,)), case((2, 3))) == (limit if holds else None)
+
+
+def test_the_three_names_of_every_case() -> None:
+    env = environment(case((0, 5), absent=True))
+    assert (env["smallest_dim"], env["largest_rank"], env["absent"]) == (0, 3, ("bias",))
+
+
+def test_a_limit_of_other_rows_is_not_computed() -> None:
+    assert declared_limit(Manifest(name="r", limits=(Limit("OTHER", "no_such_name", "x"),)), case((1,))) is None
+
+
+def test_a_limit_that_cannot_be_computed_says_which() -> None:
+    manifest = Manifest(name="r", limits=(Limit("OP/*", "no_such_name > 1", "x"),))
+    with pytest.raises(LimitError, match=r"r: limit 'no_such_name > 1' of OP/\*, case OP/int8/abc: .*unknown symbol"):
+        declared_limit(manifest, case((1,)))
+
+
+def test_the_limits_of_every_installed_runtime_compile() -> None:
+    for manifest in registry.manifests():
+        for limit in manifest.limits:
+            compile_expression(limit.when)
+            assert limit.why
+
+
+def test_every_installed_manifest_lies_beside_its_code() -> None:
+    folder = Path(registry.__file__).parents[1] / "runtimes"
+    assert {path.parent.name for path in folder.glob("*/runtime.yaml")} <= set(registry.names())
