@@ -1,0 +1,44 @@
+#include "fixedpoint.h"
+#include "kernel_util.h"
+
+/* From one quantization to another, any of int8, uint8, int16 and int32 to any. */
+static opc_status fetch(opc_node *node, opc_tensor *x, opc_tensor *y) {
+    OPC_TRY(opc_fetch(node, 1, x, y));
+    if (!opc_same_shape(x, y)) {
+        return OPC_FAIL(node, OPC_INVALID_MODEL, "shapes differ");
+    }
+    if (y->dtype != OPC_INT8 && y->dtype != OPC_UINT8 && y->dtype != OPC_INT16 && y->dtype != OPC_INT32) {
+        return OPC_FAIL(node, OPC_UNSUPPORTED, "the output must be int8, uint8, int16 or int32");
+    }
+    return opc_need_quantized(node, x, y);
+}
+
+static opc_status prepare(opc_node *node) {
+    opc_tensor x;
+    opc_tensor y;
+    return fetch(node, &x, &y);
+}
+
+static opc_status invoke(opc_node *node) {
+    opc_tensor x;
+    opc_tensor y;
+    OPC_TRY(fetch(node, &x, &y));
+    const opc_multiplier m = opc_multiplier_of(opc_scale(&x, 0), 1.0f, opc_scale(&y, 0), 0);
+    const int32_t zero_x = opc_zero_point(&x, 0);
+    const int32_t zero_y = opc_zero_point(&y, 0);
+    int32_t lo;
+    int32_t hi;
+    opc_dtype_range(y.dtype, &lo, &hi);
+    for (uint32_t i = 0; i < x.elements; i++) {
+        const int32_t value = opc_mbqm(opc_sub32(opc_load_int(&x, i), zero_x), m);
+        opc_store_int(&y, i, opc_clamp(opc_add32(value, zero_y), lo, hi));
+    }
+    return OPC_OK;
+}
+
+const opc_op opc_quantize_int8 = {.code = OPC_CODE_QUANTIZE,
+                                  .key = OPC_KEY_INPUT0,
+                                  .flags = OPC_INPLACE_INPUT0,
+                                  .types = OPC_BIT(OPC_INT8) | OPC_BIT(OPC_UINT8) | OPC_BIT(OPC_INT16) | OPC_BIT(OPC_INT32),
+                                  .prepare = prepare,
+                                  .invoke = invoke};
