@@ -197,5 +197,9 @@ def _append(begin: list[int], end: list[int], strides: list[int], values: tuple[
 
 
 def _one_slice(size: int, source: Source) -> tuple[int, int, int]:
+    """Draw begin, end and stride; ends that leave nothing are mostly exchanged, or most slices would be empty."""
     stride = (1, 2, -1, 3, -2)[source.integer(0, 4)]
-    return source.integer(-size - 1, size + 1), source.integer(-size - 1, size + 1), stride
+    begin, end = source.integer(-size - 1, size + 1), source.integer(-size - 1, size + 1)
+    if not range(*slice(begin, end, stride).indices(size)) and source.integer(0, 15) > 0:
+        begin, end = end, begin
+    return begin, end, stride
