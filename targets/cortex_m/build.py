@@ -24,10 +24,11 @@ from opconform.targets.cortex_m.boards import Target, folder
 from opconform.targets.cortex_m.symbols import read_symbols
 
 ARM_GCC = "arm-none-eabi-gcc"
-#: contraction would give fused boards other bits than the others; errno would drag its wrappers in
+#: contraction would give fused boards other bits than the others; errno would drag its wrappers in;
+#: the model buffer is declared as bytes and read as integers
 COMMON_FLAGS = (
     *("-std=c99", "-mthumb", "-masm-syntax-unified", "-ffunction-sections", "-fdata-sections", "-fno-common"),
-    *("-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra", "-Wconversion"),
+    *("-ffp-contract=off", "-fno-math-errno", "-fno-strict-aliasing", "-Wall", "-Wextra", "-Wconversion"),
 )
 LIBC_FLAGS = {"picolibc": ("--specs=picolibc.specs",), "newlib": (), "newlib-nano": ("--specs=nano.specs",)}
 PLUGIN_FLAGS = ("-std=c11", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wconversion")
@@ -127,11 +128,39 @@ def link_image(target: Target, objects: Sequence[Path], extra: Sequence[str] = (
     return Image(place / "firmware.elf", place / "firmware.map", place / "symbols.json")
 
 
-def build_worker(target: Target) -> Image:
-    """Build the wire worker with all kernels for the board. Raises Unavailable or BuildFailed."""
-    kernels = [micro_folder() / "src" / "ops" / f"{stem}.c" for stem in op_stems()]
-    sources = (*platform_sources(), *core_sources(), *kernels, registry_source(op_stems()))
-    return link_image(target, compile_objects(target, sources))
+def build_worker(target: Target, extra: Sequence[str] = ()) -> Image:
+    """Build the wire worker with all kernels for the board; `extra` are linker options.
+
+    Raises Unavailable or BuildFailed.
+    """
+    stems = op_stems()
+    sources = (*platform_sources(), *core_sources(), *_kernel_sources(stems), registry_source(stems))
+    return link_image(target, compile_objects(target, sources), extra)
+
+
+def build_standalone(target: Target, model: bytes, stems: Sequence[str], extra: Sequence[str] = ()) -> Image:
+    """Build a firmware of one model with the kernels `stems` and no wire worker. Raises Unavailable or BuildFailed."""
+    sources = (
+        *(folder() / "src" / "entry.S", folder() / "standalone" / "standalone.c", _model_source(model)),
+        *(*core_sources()[:-1], *_kernel_sources(stems), registry_source(stems)),
+    )
+    return link_image(target, compile_objects(target, sources), extra)
+
+
+def _kernel_sources(stems: Sequence[str]) -> list[Path]:
+    return [micro_folder() / "src" / "ops" / f"{stem}.c" for stem in stems]
+
+
+def _model_source(model: bytes) -> Path:
+    """Write an assembler file that includes a model into the cache and return its path."""
+    key = _digest([model])
+    data = _publish(cache_root() / "generated" / f"model-{key}.tflite", lambda path: path.write_bytes(model))
+    lines = [
+        '.section .rodata.opc_model, "a", %progbits',
+        *(".balign 16", ".global opc_model, opc_model_end", "opc_model:", f'.incbin "{data}"', "opc_model_end:"),
+    ]
+    text = "\n".join(lines) + "\n"
+    return _publish(cache_root() / "generated" / f"model-{key}.S", lambda path: path.write_text(text))
 
 
 def build_plugin() -> Path:

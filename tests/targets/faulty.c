@@ -40,7 +40,7 @@ uint8_t opc_arena_buffer[OPC_ARENA_BYTES];
 
 static header current;
 static uint32_t unread;
-static uint8_t payload[1024];
+static uint8_t payload[512];
 
 static uint32_t crc_add(uint32_t crc, const void *data, uint32_t size) {
     const uint8_t *bytes = data;

@@ -1,0 +1,229 @@
+"""What kernels cost in flash and RAM, from linked images; figures against budgets and the committed baseline."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from opconform.harness.budgets_elf import Graph, read_graph
+from opconform.runtimes.micro.build import required_kernels
+from opconform.targets.cortex_m import build
+from opconform.targets.cortex_m.boards import Target, folder, load_target
+
+BASELINE = "baseline.json"
+_TYPE = re.compile(r"_(u?int\d+(x\d+)?|float\d+|bool)$")
+_LINK = ("-Wl,--emit-relocs",)
+_ROOTS = ("board_reset", "board_fault_entry", "board_tick_entry")
+_TABLE = "opc_registry_all"
+_RAM_OUTPUTS = (".data", ".bss", ".tdata", ".tbss")
+_NOT_FLASH = (".bss", ".stacks", ".buffers", ".tbss")
+_DRIVERS = ("entry", "mpu", "platform", "transport", "worker", "registry", "standalone", "model")
+_HASH = re.compile(r"-[0-9a-f]{24}\.o$")
+
+
+@dataclass(frozen=True, slots=True)
+class OpFlash:
+    """Flash of one op or kernel in bytes.
+
+    `own` is needed by nothing else, `shared` also by others (helpers, libm, libgcc), `alone` = own + shared is what
+    an image pays that holds only this op, beside the core.
+    """
+
+    own: int
+    shared: int
+    alone: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlashTable:
+    """Flash of an image with all kernels, in bytes.
+
+    `core` is the interpreter without kernels, `platform` start-up, transport and wire worker, `lib` libm, libc and
+    libgcc, `total` everything; `ram` is .data and .bss beside stacks, arena and model buffer. `ops` is keyed by op,
+    `kernels` by file stem.
+    """
+
+    target: str
+    core: int
+    platform: int
+    lib: int
+    total: int
+    ram: int
+    ops: Mapping[str, OpFlash]
+    kernels: Mapping[str, OpFlash]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSize:
+    """An image that holds one model and only its kernels, in bytes.
+
+    `flash` is all but the model, `ram` is .data and .bss beside stacks and arena.
+    """
+
+    target: str
+    kernels: tuple[str, ...]
+    flash: int
+    core: int
+    platform: int
+    kernel_bytes: int
+    lib: int
+    model: int
+    ram: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One figure that changed; None where it is missing."""
+
+    name: str
+    before: int | None
+    after: int | None
+
+    def __str__(self) -> str:
+        if self.before is None:
+            return f"{self.name}: {self.after} (new)"
+        if self.after is None:
+            return f"{self.name}: {self.before} (gone)"
+        return f"{self.name}: {self.before} -> {self.after} ({self.after - self.before:+d})"
+
+
+def op_of(stem: str) -> str:
+    """Return the op of a kernel file, e.g. "conv_2d_int8" -> "CONV_2D"."""
+    return _TYPE.sub("", stem).upper()
+
+
+def measure_flash(target: str | Target) -> FlashTable:
+    """Link one image with all kernels and attribute its bytes. Raises Unavailable and BuildFailed."""
+    board = load_target(target) if isinstance(target, str) else target
+    image = build.build_worker(board, _LINK)
+    return flash_table(board.name, read_graph(image.elf, image.map), build.op_stems())
+
+
+def flash_table(target: str, graph: Graph, stems: Sequence[str]) -> FlashTable:
+    """Attribute the bytes of an image whose kernels are `stems`."""
+    base = _base(graph)
+    kernels = _attribute(graph, {stem: (stem,) for stem in stems}, base)
+    by_op: dict[str, tuple[str, ...]] = {}
+    for stem in stems:
+        by_op[op_of(stem)] = (*by_op.get(op_of(stem), ()), stem)
+    parts = _parts(graph, base)
+    return FlashTable(
+        target, parts["core"], parts["platform"], _library(graph), _flash_total(graph), _ram(graph),
+        _attribute(graph, by_op, base), kernels,
+    )  # fmt: skip
+
+
+def build_image(model: bytes, target: str | Target) -> ImageSize:
+    """Link start-up, interpreter, the model and the kernels it needs, and attribute the bytes.
+
+    Raises InvalidModel where micro does not open the model, Unavailable and BuildFailed.
+    """
+    board = load_target(target) if isinstance(target, str) else target
+    stems = required_kernels(model)
+    image = build.build_standalone(board, model, stems, _LINK)
+    graph = read_graph(image.elf, image.map)
+    base = _base(graph)
+    parts = _parts(graph, base)
+    kernels = graph.reach([graph.at(f"opc_{stem}") for stem in stems]) - base
+    own = graph.bytes(i for i in kernels if _is_flash(graph, i) and not graph.pieces[i].library)
+    held = graph.pieces[graph.at("opc_model")].size
+    flash, platform = _flash_total(graph) - held, parts["platform"] - held
+    return ImageSize(
+        board.name, stems, flash, parts["core"], platform, own, _library(graph), held, _ram(graph)
+    )  # fmt: skip
+
+
+def compare(measured: Mapping[str, object], baseline: Mapping[str, object]) -> list[Difference]:
+    """Return every figure that differs, sorted by name; nested names are joined by "/"."""
+    new, old = _flatten(measured), _flatten(baseline)
+    names = sorted({*new, *old})
+    return [Difference(name, old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)]
+
+
+def exceeded(budget: Mapping[str, int], measured: Mapping[str, int]) -> list[str]:
+    """Return one clause per figure above its budget; a figure that was not measured exceeds nothing."""
+    over = ((name, measured[name], limit) for name, limit in budget.items() if measured.get(name, 0) > limit)
+    return [f"{name} is {found}, {limit} is allowed" for name, found, limit in over]
+
+
+def as_json(table: FlashTable) -> dict[str, object]:
+    """Return a table as an object for JSON, without its target."""
+    return {key: value for key, value in asdict(table).items() if key != "target"}
+
+
+def read_baseline(path: Path | None = None) -> dict[str, object]:
+    """Return the committed figures by target; empty where there are none yet."""
+    path = path or folder() / BASELINE
+    return dict(json.loads(path.read_text())) if path.is_file() else {}
+
+
+def write_baseline(figures: Mapping[str, object], path: Path | None = None) -> None:
+    """Write figures by target, sorted, so that a change shows as a small diff."""
+    path = path or folder() / BASELINE
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
+    fresh.replace(path)
+
+
+def _base(graph: Graph) -> frozenset[int]:
+    """Return what an image needs without any kernel: everything reachable when the table of kernels leads nowhere."""
+    table = {i for i, piece in enumerate(graph.pieces) if "registry-" in piece.file}
+    return graph.reach([graph.at(name) for name in _ROOTS], table)
+
+
+def _attribute(graph: Graph, groups: Mapping[str, Sequence[str]], base: frozenset[int]) -> dict[str, OpFlash]:
+    needs = {
+        name: frozenset(i for i in graph.reach(graph.at(f"opc_{stem}") for stem in stems) - base if _is_flash(graph, i))
+        for name, stems in groups.items()
+    }
+    users: dict[int, int] = {}
+    for need in needs.values():
+        for index in need:
+            users[index] = users.get(index, 0) + 1
+    found = {}
+    for name, need in needs.items():
+        own = graph.bytes(index for index in need if users[index] == 1)
+        found[name] = OpFlash(own, graph.bytes(need) - own, graph.bytes(need))
+    return found
+
+
+def _parts(graph: Graph, base: frozenset[int]) -> dict[str, int]:
+    parts = {"core": 0, "platform": 0}
+    for index in base:
+        piece = graph.pieces[index]
+        if _is_flash(graph, index) and not piece.library:
+            parts["platform" if _stem(piece.file).split("-")[0] in _DRIVERS else "core"] += piece.size
+    return parts
+
+
+def _stem(file: str) -> str:
+    return _HASH.sub("", Path(file).name)
+
+
+def _is_flash(graph: Graph, index: int) -> bool:
+    return graph.pieces[index].output not in _NOT_FLASH
+
+
+def _library(graph: Graph) -> int:
+    return graph.bytes(i for i, piece in enumerate(graph.pieces) if piece.library and _is_flash(graph, i))
+
+
+def _flash_total(graph: Graph) -> int:
+    return graph.bytes(i for i in range(len(graph.pieces)) if _is_flash(graph, i))
+
+
+def _ram(graph: Graph) -> int:
+    return graph.bytes(i for i, piece in enumerate(graph.pieces) if piece.output in _RAM_OUTPUTS)
+
+
+def _flatten(tree: Mapping[str, object], prefix: str = "") -> dict[str, int]:
+    flat: dict[str, int] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{key}/")
+        elif isinstance(value, int):
+            flat[f"{prefix}{key}"] = value
+    return flat
