@@ -94,7 +94,10 @@ class ForkServer:
         self._server: tuple[subprocess.Popen[bytes], socket.socket] | None = None
 
     def spawn(self) -> Child:
-        """Fork a worker; the first time import the runtime before. Raises NotStarted."""
+        """Fork a worker; import the runtime first where no server lives. Raises NotStarted."""
+        with contextlib.suppress(OSError):
+            return self._fork(self._control())
+        self.close()
         try:
             return self._fork(self._control())
         except OSError as error:
@@ -107,9 +110,11 @@ class ForkServer:
         try:
             socket.send_fds(control, [b"start"], theirs)
             pid = STATUS.unpack(_receive(control))[0]
+        except OSError:
+            _close_all(ours)
+            raise
         finally:
-            for descriptor in theirs:
-                os.close(descriptor)
+            _close_all(theirs)
         return Child(pid, ours[0], ours[1], ours[2], self._wait)
 
     def _wait(self) -> int:
@@ -153,6 +158,11 @@ class ForkServer:
             self._server = None
             control.close()
             server.wait()
+
+
+def _close_all(descriptors: Sequence[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def _receive(control: socket.socket) -> bytes:
@@ -266,8 +276,7 @@ class Pipes:
         return describe_status(status) + torn + (f": {last[:300]}" if last else "")
 
     def _forget(self, child: Child) -> None:
-        for descriptor in (child.stdin, child.stdout, child.stderr):
-            os.close(descriptor)
+        _close_all((child.stdin, child.stdout, child.stderr))
         self._child = None
 
     def _kill(self) -> None:

@@ -14,7 +14,7 @@ from opconform.harness import registry, wire
 from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
 from opconform.harness.isolate import Executor, InProcess, Isolated, Limits, connect
 from opconform.harness.model import Array, Crashed, Declined, Infra, Produced, Rejected, TimedOut
-from opconform.harness.pipes import Pipes, Program, describe_status
+from opconform.harness.pipes import ForkServer, Pipes, Program, describe_status
 from opconform.harness.runtime import Unavailable
 from opconform.runtimes.litert import LiteRT
 
@@ -92,7 +92,7 @@ def test_a_crash_while_running_names_the_vector_and_the_worker_is_back_at_once()
     started = time.monotonic()
     for _ in range(5):
         assert isinstance(executor.execute(ADD, [(A, A)] * 3), Crashed)
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 10  # far below 5 times an import; typically 0.1 s
     assert isinstance(executor.execute(ADD, []), Produced)
     executor.close()
 
@@ -103,7 +103,7 @@ def test_no_answer_is_a_timeout_and_the_worker_is_back(name: str) -> None:
     executor.execute(ADD, [])
     started = time.monotonic()
     assert executor.execute(ADD, [(A, A)]) == TimedOut(0.2)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     assert isinstance(executor.execute(ADD, []), Produced)
     executor.close()
 
@@ -235,6 +235,13 @@ def alive(pid: int) -> bool:
         return False
 
 
+def gone(pid: int, seconds: float = 20) -> bool:
+    end = time.monotonic() + seconds
+    while alive(pid) and time.monotonic() < end:
+        time.sleep(0.01)
+    return not alive(pid)
+
+
 def test_no_worker_outlives_a_harness_that_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "harness.py"
     script.write_text(
@@ -255,10 +262,7 @@ def test_no_worker_outlives_a_harness_that_is_killed(tmp_path: Path) -> None:
     assert alive(worker)
     os.kill(harness, signal.SIGKILL)
     os.waitpid(harness, 0)
-    end = time.monotonic() + 10
-    while alive(worker) and time.monotonic() < end:
-        time.sleep(0.01)
-    assert not alive(worker)
+    assert gone(worker)
 
 
 def test_executors_do_not_leak_descriptors() -> None:
@@ -282,3 +286,17 @@ def test_a_runtime_in_this_process_gives_the_same_outcomes() -> None:
 def test_a_wait_status_is_said_in_words() -> None:
     assert describe_status(int(signal.SIGBUS)) == "SIGBUS"
     assert describe_status(3 << 8) == "exited with status 3"
+
+
+def test_a_fork_server_that_is_killed_is_replaced() -> None:
+    nursery = ForkServer("litert")
+    pipes = Pipes(nursery)
+    executor = Isolated(pipes)
+    assert isinstance(executor.execute(ADD, [(A, A)]), Produced)
+    assert nursery._server is not None
+    assert pipes._child is not None
+    os.kill(nursery._server[0].pid, signal.SIGKILL)
+    assert gone(pipes._child.pid)  # Linux kills it with its parent
+    assert isinstance(executor.execute(ADD, [(A, A)]), Crashed)
+    assert isinstance(executor.execute(ADD, [(A, A)]), Produced)
+    executor.close()
