@@ -170,8 +170,10 @@ def _permuted(subject: Subject, argument: Any) -> Sequence[Case]:
 
 
 def _check_permuted(subject: Subject, argument: Any, runs: Sequence[Outputs]) -> Broken | None:
-    _, axis = _along(subject, argument)
-    flipped = tuple(tuple(np.flip(y, axis) for y in vector) for vector in runs[0])
+    slot, axis = _along(subject, argument)
+    rank = np.ndim(subject.case.vectors[0][fed_position(subject.case, slot)])
+    # An output of another rank does not have the axis: it must stay as it is.
+    flipped = tuple(tuple(np.flip(y, axis) if y.ndim == rank else y for y in vector) for vector in runs[0])
     return equal(subject, subject.outputs, flipped, f"axis {axis} reversed")
 
 

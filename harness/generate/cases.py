@@ -195,13 +195,19 @@ def focused(
     return tuple(result)
 
 
+def countable(dtypes: Sequence[str]) -> bool:
+    """Tell whether all values can be tried: one or two 8-bit inputs, or one 16-bit input."""
+    return 0 < len(dtypes) <= 2 and all(d in ("int8", "uint8") or (d == "int16" and len(dtypes) == 1) for d in dtypes)
+
+
 def _fill_exhaustive(
     spec: OpSpec, resolved: Resolved, drawn: Drawn
 ) -> tuple[tuple[Input, ...], tuple[tuple[Array, ...], ...]]:
-    if any(part.tensor.name not in spec.exhaustive for part in resolved.parts):
+    dtypes = [part.tensor.dtype for part in resolved.parts]
+    if any(part.tensor.name not in spec.exhaustive for part in resolved.parts) or not countable(dtypes):
         raise Discard("exhaustive")
     inputs = tuple(Input(part.tensor, "input") for part in resolved.parts)
-    everything = values.exhaustive([part.tensor.dtype for part in resolved.parts])
+    everything = values.exhaustive(dtypes)
     some = everything[drawn.first : drawn.first + drawn.vectors] if drawn.vectors < MOST_VECTORS else everything
     return inputs, focused(inputs, tuple(some), drawn.focus)
 

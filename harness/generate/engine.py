@@ -21,6 +21,7 @@ from opconform.harness.generate.cases import (
     Kernel,
     Request,
     classes_of,
+    countable,
     plans,
 )
 from opconform.harness.generate.source import Discard, Source, seeded
@@ -81,9 +82,7 @@ def attempt(spec: OpSpec, row: str, kernel: Kernel, request: Request, stream: li
 
 
 def _exhaustive(spec: OpSpec, row: str, kernel: Kernel, seed_: int) -> Iterator[Built]:
-    widths = [spec.types[row][name] for name in spec.exhaustive]
-    wide_enough = [d for d in widths if d in ("int8", "uint8") or (d == "int16" and len(widths) == 1)]
-    if widths and wide_enough == widths:
+    if countable([spec.types[row][name] for name in spec.exhaustive]):
         built = attempt(spec, row, kernel, Request(EXHAUSTIVE, vectors=MOST_VECTORS), _stream(spec, row, seed_, 0))
         if built is not None:
             yield built

@@ -1,0 +1,27 @@
+"""The command line: one module per subcommand, bad input as one line and exit code 2."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from opconform.harness.cli import run
+from opconform.harness.cli.common import BAD_INPUT, guard
+
+app = typer.Typer(
+    name="opconform",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Conformance tests of neural-network operators, generated from specs, on every runtime.",
+)
+run.register(app)
+
+
+def main() -> None:
+    """Run the command line; every error that a user can cause is one line."""
+    sys.exit(guard(app))
+
+
+__all__ = ("BAD_INPUT", "app", "main")

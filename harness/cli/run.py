@@ -1,0 +1,126 @@
+"""`opconform run`: the main job."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from opconform.harness.cli.common import console
+from opconform.harness.generate.engine import TIERS
+from opconform.harness.runner import Selection, run, select
+from opconform.harness.spec_load import load_all
+
+#: What runs when no --runtime is given: ours, and the real ones that are light to install.
+DEFAULT_RUNTIMES = ("lite", "micro@cortex-m4", "litert@ref", "tflm")
+
+HELP = """Run the conformance tests and judge every runtime.
+
+Cases are generated from specs/ops/*.yaml. The same --seed, specs and runtimes give the same log,
+apart from times. Exit code 0: as expected; 1: deviations; 2: bad input; 3: a target failed.
+
+Example: opconform run --op 'CONV_*' --row int8 --runtime lite --runtime litert@xnnpack --tier pr --log out/run.jsonl
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommand."""
+    app.command("run", help=HELP)(command)
+
+
+def command(
+    op: Annotated[
+        list[str] | None, typer.Option("--op", metavar="GLOB", help="Only ops that match; repeatable.")
+    ] = None,
+    row: Annotated[
+        list[str] | None, typer.Option("--row", metavar="GLOB", help="Only rows that match; repeatable.")
+    ] = None,
+    runtime: Annotated[
+        list[str] | None,
+        typer.Option("--runtime", metavar="NAME[@TARGET]", help="A runtime; also FILE.py:Class or 'exec:COMMAND'."),
+    ] = None,
+    tier: Annotated[str, typer.Option(help="How much: smoke, pr or nightly.")] = "smoke",
+    seed: Annotated[int, typer.Option(help="Seed of all draws.")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes to work with.")] = 1,
+    log: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the run log (JSON lines) here.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from an interrupted --log.")] = False,
+) -> int:
+    """Run the conformance tests."""
+    if tier not in TIERS:
+        raise typer.BadParameter(f"--tier {tier}: unknown; allowed: {', '.join(TIERS)}")
+    if resume and log is None:
+        raise typer.BadParameter("--resume needs --log FILE: the log to go on from")
+    selection = Selection(
+        tuple(runtime or DEFAULT_RUNTIMES), tuple(op or ("*",)), tuple(row or ("*",)), tier, seed, jobs
+    )
+    view = View(console(), len(select(load_all(), selection)))
+    try:
+        result = run(selection, log, resume, view.line)
+    finally:
+        view.close()
+    view.summary(result.footer, log)
+    return result.exit
+
+
+class View:
+    """Shows progress on a terminal, plain lines elsewhere, and what failed as it comes."""
+
+    def __init__(self, out: Console, rows: int) -> None:
+        self._out, self._rows, self._done, self._cases = out, rows, 0, 0
+        self._started = self._said = time.monotonic()
+        self._verdicts: Counter[tuple[str, str]] = Counter()
+        columns = (
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+        )  # fmt: skip
+        self._progress = Progress(*columns, console=out, disable=not out.is_terminal, transient=True)
+        self._task = self._progress.add_task("rows", total=rows, rate="")
+        self._progress.start()
+
+    def line(self, line: Mapping[str, Any]) -> None:
+        """Take one line of the log."""
+        match line["kind"]:
+            case "case":
+                self._cases += int(line["cases"])
+                self._verdicts[f"{line['runtime']}@{line['target']}", line["verdict"]] += int(line["cases"])
+            case "failure" if line["expected"] is False:
+                self._out.print(
+                    f"{line['case']} {line['runtime']}@{line['target']}: {line['message']}; replay: {line['replay']}",
+                    markup=False,
+                )
+            case "unavailable":
+                self._out.print(f"{line['runtime']}@{line['target']} cannot run here: {line['message']}", markup=False)
+            case "coverage":
+                self._row_done(f"{line['op']}/{line['row']}")
+
+    def _row_done(self, name: str) -> None:
+        self._done += 1
+        rate = self._cases / max(time.monotonic() - self._started, 1e-9)
+        self._progress.update(self._task, completed=self._done, rate=f"{rate:,.0f} cases/s  {name}")
+        if not self._out.is_terminal and time.monotonic() - self._said > 10:
+            self._said = time.monotonic()
+            print(f"{self._done}/{self._rows} rows, {self._cases} cases, {rate:,.0f} cases/s", file=sys.stderr)
+
+    def close(self) -> None:
+        """Stop the progress display."""
+        self._progress.stop()
+
+    def summary(self, footer: Mapping[str, Any], log: Path | None) -> None:
+        """Print the totals."""
+        for label in sorted({label for label, _ in self._verdicts}):
+            counts = {v: n for (name, v), n in sorted(self._verdicts.items()) if name == label}
+            self._out.print(f"{label:24} " + "  ".join(f"{v} {n}" for v, n in counts.items()), markup=False)
+        for text in (*footer["stale"], *footer["thin"]):
+            self._out.print(text, markup=False)
+        seconds = time.monotonic() - self._started
+        self._out.print(
+            f"{footer['cases']} cases in {seconds:.1f} s ({footer['cases'] / max(seconds, 1e-9):,.0f}/s), "
+            f"{footer['unexpected']} unexpected, exit {footer['exit']}" + (f", log {log}" if log else "")
+        )

@@ -1,0 +1,43 @@
+"""Which clauses, attribute values and value classes a row's cases exercised."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from opconform.harness.generate import structure
+from opconform.harness.model import Case
+from opconform.harness.spec import OpSpec
+
+
+def goals(spec: OpSpec, row: str) -> tuple[str, ...]:
+    """Return everything that the cases of a row should exercise."""
+    clauses = [c.label for c in spec.clauses if c.applies(row)]
+    settings = [f"{name}={value}" for name, values in structure.factors(spec, row).items() for value in values]
+    return (*clauses, *settings)
+
+
+def exercised(spec: OpSpec, case: Case) -> Iterable[str]:
+    """Return the clauses and settings that one case exercises."""
+    if case.violates:
+        yield case.violates
+        return
+    for clause in spec.clauses:
+        if clause.kind in ("require", "tolerance") and clause.applies(case.row):
+            yield clause.label
+    known = {**case.symbols, **case.attributes}
+    roles = {slot.tensor.name: slot.role for slot in case.inputs}
+    for name, values in structure.factors(spec, case.row).items():
+        slot, _, what = name.partition(".")
+        value = roles.get(slot) == what if what else known.get(name)
+        if value in values:
+            yield f"{name}={value}"
+
+
+def coverage_line(spec: OpSpec, row: str, counts: Mapping[str, int]) -> dict[str, object]:
+    """Return the log line: every goal with its number of cases, 0 where none exercised it."""
+    every = {goal: counts.get(goal, 0) for goal in goals(spec, row)}
+    return {"kind": "coverage", "op": spec.op, "row": row, "clauses": every | dict(sorted(counts.items()))}
+
+
+Counts = Counter[str]

@@ -1,0 +1,101 @@
+"""Write the run log, and take an interrupted one up again."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+Line = Mapping[str, Any]
+
+
+class LogError(Exception):
+    """A log cannot be written or taken up; the message is one line that says what to do."""
+
+
+class LogWriter:
+    """Appends lines and flushes after every row of an op, so that what was measured is never lost."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._file: TextIO | None = None
+
+    def start(self, kept: Sequence[str] = ()) -> None:
+        """Open the file, with the lines that an earlier run left whole."""
+        if self._path is None:
+            return
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("w", encoding="utf-8")
+            self._file.writelines(kept)
+            self._file.flush()
+        except OSError as error:
+            raise LogError(f"{self._path}: cannot be written: {error.strerror}; give another --log") from error
+
+    def write(self, lines: Iterable[Line]) -> None:
+        """Append lines; LogError where the disk is full."""
+        if self._file is None:
+            return
+        try:
+            for line in lines:
+                self._file.write(json.dumps(line, separators=(",", ":")) + "\n")
+            self._file.flush()
+        except OSError as error:
+            self._abandon()
+            hint = "the log ends there and says that it is incomplete; free space and use --resume"
+            raise LogError(f"{self._path}: {error.strerror}; {hint}") from error
+
+    def _abandon(self) -> None:
+        """Close without writing what cannot be written."""
+        if self._file is not None:
+            descriptor = self._file.fileno()
+            self._file.flush = lambda: None  # type: ignore[method-assign]
+            os.close(os.dup(descriptor))
+            self._file = None
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def taken_up(path: Path, header: Line) -> tuple[list[str], list[Line]]:
+    """Return the whole rows of an interrupted log: their text, and their lines parsed.
+
+    Raises LogError where the log is complete, damaged, or of a run with other settings.
+    """
+    try:
+        raw = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    except (OSError, UnicodeDecodeError) as error:
+        raise LogError(f"{path}: cannot be resumed: {error}; run without --resume") from error
+    lines = _parsed(path, raw)
+    if not lines or lines[0].get("kind") != "header":
+        raise LogError(f"{path}:1: is no run log (its first line is no header); run without --resume")
+    for key in ("version", "seed", "tier", "specs", "runtimes", "selection"):
+        if lines[0].get(key) != header.get(key):
+            raise LogError(
+                f"{path}:1: was made with {key} {lines[0].get(key)!r}, this run has {header.get(key)!r}; "
+                "use the same settings, or run without --resume"
+            )
+    if lines[-1].get("kind") == "footer":
+        raise LogError(f"{path}: is complete already; nothing to resume")
+    last = max((n for n, line in enumerate(lines) if line.get("kind") == "coverage"), default=-1)
+    return raw[: last + 1], lines[: last + 1]
+
+
+def _parsed(path: Path, raw: Sequence[str]) -> list[Line]:
+    lines: list[Line] = []
+    for number, text in enumerate(raw, 1):
+        try:
+            line = json.loads(text)
+        except ValueError as error:
+            if number == len(raw):
+                break  # the line that was being written when the run ended
+            raise LogError(f"{path}:{number}: is no JSON; the log is damaged; run without --resume") from error
+        if not isinstance(line, dict):
+            raise LogError(f"{path}:{number}: is no JSON object; the log is damaged; run without --resume")
+        lines.append(line)
+    return lines

@@ -1,0 +1,357 @@
+"""The loop: rows of ops over runtimes, on one or more processes, into one log."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import multiprocessing
+import multiprocessing.connection
+import platform
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from opconform import __version__
+from opconform.harness import events
+from opconform.harness.expectations import Expectation, load_expectations
+from opconform.harness.generate.engine import TIERS, Tier
+from opconform.harness.isolate import connect
+from opconform.harness.registry import Handle, claims_row, resolve
+from opconform.harness.runlog import LogWriter, taken_up
+from opconform.harness.runtime import Unavailable
+from opconform.harness.spec import OpSpec
+from opconform.harness.spec_load import load_all, spec_folder
+from opconform.harness.unit import Oracle, Seat, run_unit
+
+Line = Mapping[str, Any]
+Progress = Callable[[Line], None]
+
+
+class NothingSelected(Exception):
+    """The globs select no row; the message lists what there is."""
+
+
+class WorkerLost(Exception):
+    """A worker process of the run died; the log up to here is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a run does; the same selection, seed and specs give the same log."""
+
+    runtimes: tuple[str, ...]
+    ops: tuple[str, ...] = ("*",)
+    rows: tuple[str, ...] = ("*",)
+    tier: str = "smoke"
+    seed: int = 0
+    jobs: int = 1
+    folder: Path | None = None  # of the op specs; None: those installed
+
+
+@dataclass(slots=True)
+class Totals:
+    """What the footer says."""
+
+    cases: int = 0
+    lines: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+    unexpected: int = 0
+    infra: int = 0
+    per_row: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    explained: set[str] = field(default_factory=set)
+
+    def add(self, line: Line) -> None:
+        """Count one line."""
+        self.lines += 1
+        if line["kind"] != "case":
+            return
+        self.verdicts[line["verdict"]] += int(line["cases"])
+        self.cases += int(line["cases"])
+        self.unexpected += line["expected"] is False
+        self.infra += line["verdict"] == "infra" and line["expected"] is False
+        self.per_row[f"{line['runtime']}@{line['target']}", line["op"], line["row"]] += int(line["cases"])
+        if isinstance(line["expected"], str):
+            self.explained.add(f"{line['runtime']}|{line['target']}|{line['expected']}")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a run ended: the footer, and the exit code of the command."""
+
+    footer: Line
+    exit: int
+
+
+def select(specs: Mapping[str, OpSpec], selection: Selection) -> list[tuple[str, str]]:
+    """Return the (op, row) pairs of a selection; raise NothingSelected."""
+    for glob in selection.ops:
+        if not any(fnmatchcase(op, glob.upper()) for op in specs):
+            raise NothingSelected(f"--op {glob}: matches no op; ops: {', '.join(specs)}")
+    chosen = [spec for op, spec in specs.items() if any(fnmatchcase(op, glob.upper()) for glob in selection.ops)]
+    pairs = [(s.op, row) for s in chosen for row in s.rows if any(fnmatchcase(row, g) for g in selection.rows)]
+    if not pairs:
+        rows = sorted({row for spec in chosen for row in spec.rows})
+        raise NothingSelected(f"--row {' '.join(selection.rows)}: matches no row; rows: {', '.join(rows)}")
+    return pairs
+
+
+def expectations_of(handle: Handle) -> tuple[Expectation, ...]:
+    """Read the known deviations of a runtime that lives in this package (others have none)."""
+    folder = spec_folder().parent.parent / "runtimes" / handle.name
+    return load_expectations(handle.name, folder / "expected.yaml")
+
+
+def specs_hash(folder: Path | None = None) -> str:
+    """Return a hash over all spec files, so that a log names the contract it was judged by."""
+    digest = hashlib.sha256()
+    for path in sorted((folder or spec_folder()).glob("*.yaml")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def load_oracle() -> Oracle:
+    """Return the reference through its entry point."""
+    reference: Any = resolve("reference").instantiate()
+    return Oracle(reference.kernels, reference.twins)
+
+
+def run(selection: Selection, log: Path | None, resume: bool = False, progress: Progress | None = None) -> Result:
+    """Run a selection and write its log; see docs/run-log.md.
+
+    Raises SpecError, NothingSelected, UnknownRuntime, ManifestError and LogError for bad
+    input, KeyboardInterrupt and WorkerLost with the log kept, ready for `resume`.
+    """
+    started = time.perf_counter()
+    specs = load_all(selection.folder)
+    pairs = select(specs, selection)
+    handles = [resolve(name) for name in selection.runtimes]
+    seated, missing = _available(handles)
+    entries = {handle.label: expectations_of(handle) for handle in seated}
+    header = _header(selection, handles, specs_hash(selection.folder))
+    writer, totals = LogWriter(log), Totals()
+    kept, old = taken_up(log, header) if resume and log is not None else ([], [])
+    done = {(line["op"], line["row"]) for line in old if line["kind"] == "coverage"}
+    writer.start(kept)
+    report = progress or (lambda line: None)
+    try:
+        if not old:
+            _emit(writer, totals, report, [header, *missing, *(events.spec_line(specs[op]) for op in _ops(pairs))])
+        else:
+            _emit(None, totals, report, old)
+        rest = [pair for pair in pairs if pair not in done]
+        for lines in _units(rest, selection, [h.source for h in seated]):
+            _emit(writer, totals, report, lines)
+        footer, code = _footer(totals, seated, entries, pairs, TIERS[selection.tier], time.perf_counter() - started)
+        _emit(writer, totals, report, [footer])
+    finally:
+        writer.close()
+    return Result(footer, code)
+
+
+def _ops(pairs: Sequence[tuple[str, str]]) -> list[str]:
+    return list(dict.fromkeys(op for op, _ in pairs))
+
+
+def _emit(writer: LogWriter | None, totals: Totals, report: Progress, lines: Sequence[Line]) -> None:
+    if writer is not None:
+        writer.write(lines)
+    for line in lines:
+        totals.add(line)
+        report(line)
+
+
+def _available(handles: Sequence[Handle]) -> tuple[list[Handle], list[Line]]:
+    """Split runtimes into those that can run here and log lines for those that cannot."""
+    seated: list[Handle] = []
+    missing: list[Line] = []
+    for handle in handles:
+        try:
+            connect(handle).close()
+            seated.append(handle)
+        except Unavailable as error:
+            missing.append({"kind": "unavailable", "runtime": handle.name, "target": handle.at, "message": str(error)})
+    return seated, missing
+
+
+def _header(selection: Selection, handles: Sequence[Handle], specs: str) -> Line:
+    return {
+        "kind": "header",
+        "format": 1,
+        "version": __version__,
+        "seed": selection.seed,
+        "tier": selection.tier,
+        "specs": specs,
+        "selection": {"ops": list(selection.ops), "rows": list(selection.rows)},
+        "runtimes": [
+            {
+                "name": h.name,
+                "target": h.at,
+                "version": h.manifest.version,
+                "summary": h.manifest.summary,
+                "arithmetic": h.manifest.arithmetic,
+            }
+            for h in handles
+        ],
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+    }
+
+
+def _footer(
+    totals: Totals,
+    handles: Sequence[Handle],
+    entries: Mapping[str, Sequence[Expectation]],
+    pairs: Sequence[tuple[str, str]],
+    tier: Tier,
+    seconds: float,
+) -> tuple[Line, int]:
+    stale = _stale(totals, handles, entries, pairs)
+    thin = _thin(totals, handles, pairs, tier)
+    code = 3 if totals.infra else 1 if totals.unexpected or stale or thin else 0
+    footer = {
+        "kind": "footer",
+        "complete": True,
+        "cases": totals.cases,
+        "lines": totals.lines + 1,
+        "verdicts": dict(sorted(totals.verdicts.items())),
+        "unexpected": totals.unexpected,
+        "stale": stale,
+        "floor": tier.floor,
+        "thin": thin,
+        "seconds": round(seconds, 3),
+        "exit": code,
+    }
+    return footer, code
+
+
+def _stale(
+    totals: Totals,
+    handles: Sequence[Handle],
+    entries: Mapping[str, Sequence[Expectation]],
+    pairs: Sequence[tuple[str, str]],
+) -> list[str]:
+    """Return the expectations whose rows all ran and that explained nothing."""
+    result = []
+    for handle in handles:
+        for entry in entries[handle.label]:
+            covered = any(entry.covers(handle.name, handle.at, op, row) for op, row in pairs)
+            if covered and f"{handle.name}|{handle.at}|{entry.because}" not in totals.explained:
+                result.append(
+                    f"{entry.where}: {handle.label} {entry.case}: matched nothing; remove it or mend its glob"
+                )
+    return result
+
+
+def _thin(totals: Totals, handles: Sequence[Handle], pairs: Sequence[tuple[str, str]], tier: Tier) -> list[str]:
+    """Return the rows that were judged on fewer vectors than the tier's floor."""
+    result = []
+    for handle in handles:
+        for op, row in pairs:
+            count = totals.per_row[f"{handle.name}@{handle.at}", op, row]
+            if claims_row(handle.manifest, op, row) and count < tier.floor:
+                result.append(f"{op}/{row} {handle.label}: {count} cases, the tier asks for {tier.floor}")
+    return result
+
+
+class Bench:
+    """One process's specs, oracle and running runtimes."""
+
+    def __init__(self, selection: Selection, sources: Sequence[str]) -> None:
+        self._specs = load_all(selection.folder)
+        self._oracle = load_oracle()
+        self._tier, self._seed = TIERS[selection.tier], selection.seed
+        handles = [resolve(source) for source in sources]
+        self._seats = [Seat(handle, connect(handle), expectations_of(handle)) for handle in handles]
+
+    def unit(self, op: str, row: str) -> list[Line]:
+        """Run one row."""
+        return list(run_unit(self._specs[op], row, self._seats, self._oracle, self._tier, self._seed))
+
+    def close(self) -> None:
+        """Stop the runtimes."""
+        for seat in self._seats:
+            seat.executor.close()
+
+
+def _units(pairs: Sequence[tuple[str, str]], selection: Selection, sources: Sequence[str]) -> Iterator[Sequence[Line]]:
+    """Yield the lines of every row in the order of the pairs, however many processes work."""
+    if selection.jobs <= 1 or len(pairs) < 2:
+        bench = Bench(selection, sources)
+        try:
+            for op, row in pairs:
+                yield bench.unit(op, row)
+        finally:
+            bench.close()
+        return
+    yield from _parallel(pairs, selection, sources)
+
+
+def _serve(connection: Any, selection: Selection, sources: Sequence[str]) -> None:
+    """Work on rows until told to stop (the body of a worker process)."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    bench = Bench(selection, sources)
+    try:
+        while (task := connection.recv()) is not None:
+            connection.send((task, bench.unit(*task[1])))
+    except (EOFError, BrokenPipeError):
+        pass  # the parent is gone
+    finally:
+        bench.close()
+
+
+def _parallel(
+    pairs: Sequence[tuple[str, str]], selection: Selection, sources: Sequence[str]
+) -> Iterator[Sequence[Line]]:
+    context = multiprocessing.get_context("spawn")
+    waiting = list(enumerate(pairs))[::-1]
+    finished: dict[int, Sequence[Line]] = {}
+    workers: dict[Any, Any] = {}
+    try:
+        for _ in range(min(selection.jobs, len(pairs))):
+            ours, theirs = context.Pipe()
+            worker = context.Process(target=_serve, args=(theirs, selection, sources), daemon=False)
+            worker.start()
+            theirs.close()
+            workers[ours] = worker
+            ours.send(waiting.pop() if waiting else None)
+        position = 0
+        while position < len(pairs):
+            while position in finished:
+                yield finished.pop(position)
+                position += 1
+            if position < len(pairs):
+                _collect(workers, waiting, finished)
+    finally:
+        _dismiss(workers)
+
+
+def _collect(workers: Mapping[Any, Any], waiting: list[Any], finished: dict[int, Sequence[Line]]) -> None:
+    """Take the results that are there, and hand out the next rows."""
+    ready: list[Any] = list(multiprocessing.connection.wait(list(workers)))
+    for connection in ready:
+        try:
+            (number, _), lines = connection.recv()
+        except (EOFError, ConnectionError) as error:
+            code = workers[connection].exitcode
+            raise WorkerLost(f"a worker process ended (exit code {code}); run again with --resume") from error
+        finished[number] = lines
+        if waiting:
+            connection.send(waiting.pop())
+
+
+def _dismiss(workers: Mapping[Any, Any]) -> None:
+    for connection, worker in workers.items():
+        with contextlib.suppress(OSError):
+            connection.send(None)
+        connection.close()
+        worker.join(5)
+        if worker.is_alive():
+            worker.terminate()
+            worker.join(5)

@@ -1,0 +1,378 @@
+"""Run one row of one op on every runtime: cases, laws, replays of known deviations, shrinking."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from opconform.harness import coverage, events
+from opconform.harness.compare import Judge, judge, make_judge, tolerance_of
+from opconform.harness.encode import encode_case
+from opconform.harness.events import Line
+from opconform.harness.exact import diagnose, promised_family, run_twin
+from opconform.harness.expectations import Expectation, explain
+from opconform.harness.expr import ExpressionError, compile_expression
+from opconform.harness.generate.build import rebuild
+from opconform.harness.generate.cases import Built
+from opconform.harness.generate.codec import BadCaseId
+from opconform.harness.generate.engine import Tier, cases
+from opconform.harness.isolate import Executor
+from opconform.harness.model import Case, Outcome, Produced, Verdict
+from opconform.harness.numerics import FAMILIES
+from opconform.harness.properties import LAWS, Broken, NotApplicable, Subject, allowed_of, applies
+from opconform.harness.registry import Handle, claims_row, matches
+from opconform.harness.shrink import shrink
+from opconform.harness.spec import Clause, Law, OpSpec
+
+#: Runs of the runtime under test that shrinking one new failure may cost.
+SHRINK_RUNS = 80
+#: Lines on which runtimes differ, per row: the first few say it all.
+MOST_AGREEMENTS = 3
+
+UNIVERSAL = tuple(
+    Law(Clause(label, "law", 1, name), name, None)
+    for label, name in (("LD", "deterministic"), ("LU", "inputs_untouched"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Oracle:
+    """The reference: float64 kernels and integer twins by op."""
+
+    kernels: Mapping[str, Callable[..., Any]]
+    twins: Mapping[str, Callable[..., Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A runtime that takes part in a run."""
+
+    handle: Handle
+    executor: Executor
+    expectations: tuple[Expectation, ...]
+
+    @property
+    def label(self) -> str:
+        """Return name@target."""
+        return self.handle.label
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a unit gathers while it runs."""
+
+    lines: list[Line] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    laws: Counter[tuple[str, str]] = field(default_factory=Counter)
+    seen: set[tuple[str, str, str]] = field(default_factory=set)
+    agreements: int = 0
+
+
+def prepare(spec: OpSpec, built: Built, oracle: Oracle) -> Judge:
+    """Evaluate limits and the integer definition of a case once, for all runtimes."""
+    kernel, case = oracle.kernels[spec.op], built.case
+    if case.violates:
+        return Judge(spec, built, (), (), (), None)
+    family, twin = promised_family(spec, case.row), oracle.twins.get(spec.op)
+    exact = run_twin(case, twin, FAMILIES[family]) if family and twin is not None else None
+    return make_judge(spec, built, kernel, exact)
+
+
+def run_unit(spec: OpSpec, row: str, seats: Sequence[Seat], oracle: Oracle, tier: Tier, seed: int) -> list[Line]:
+    """Return the log lines of one row."""
+    tally = Tally()
+    claiming = [seat for seat in seats if claims_row(seat.handle.manifest, spec.op, row)]
+    for index, built in enumerate(cases(spec, row, oracle.kernels[spec.op], tier, seed)):
+        present = claiming if index else list(seats)
+        run_case(spec, built, present, oracle, tier, tally)
+        tally.counts.update(coverage.exercised(spec, built.case))
+    for seat in claiming:
+        replay_known(spec, row, seat, oracle, tally)
+    tally.lines.append(dict(coverage.coverage_line(spec, row, tally.counts)))
+    return tally.lines
+
+
+def run_case(
+    spec: OpSpec, built: Built, seats: Sequence[Seat], oracle: Oracle, tier: Tier, tally: Tally
+) -> dict[str, Outcome]:
+    """Run one case on every seat; write its lines; return the outcomes by label."""
+    judged = prepare(spec, built, oracle)
+    model = encode_case(spec, built.case)
+    outcomes: dict[str, Outcome] = {}
+    for seat in seats:
+        if limit := declared_limit(seat, built):
+            verdict = Verdict("declined", message=limit)
+            tally.lines.append(_line(seat, built.case, verdict, limit, None, 0.0))
+            continue
+        started = time.perf_counter()
+        outcome = seat.executor.execute(model, built.case.vectors)
+        seconds = time.perf_counter() - started
+        outcomes[seat.label] = outcome
+        verdict = judge(judged, outcome, seat.handle.manifest.arithmetic)
+        record(spec, seat, judged, model, outcome, verdict, seconds, oracle, tally)
+        if verdict.kind == "pass" and not built.case.violates and isinstance(outcome, Produced):
+            run_laws(spec, seat, judged, outcome, oracle, tier, tally)
+    if not built.case.violates:
+        compare_seats(built, outcomes, tally)
+    return outcomes
+
+
+def declared_limit(seat: Seat, built: Built) -> str:
+    """Return why the manifest takes a case out, or ""."""
+    case = built.case
+    for limit in seat.handle.manifest.limits:
+        if matches([limit.rows], case.op, case.row):
+            env = {**built.env, **case.symbols, **case.attributes, **measures(case)}
+            try:
+                if compile_expression(limit.when)(env):
+                    return limit.why
+            except ExpressionError:
+                continue  # a limit that speaks of symbols this op does not have
+    return ""
+
+
+def measures(case: Case) -> Mapping[str, Any]:
+    """Return what a manifest's limit may speak of beside the case's own symbols."""
+    tensors = [i.tensor for i in case.inputs if i.role != "absent"] + list(case.outputs)
+    return {
+        "smallest": min(math.prod(t.shape) for t in tensors),
+        "largest": max(math.prod(t.shape) for t in tensors),
+        "highest_rank": max(len(t.shape) for t in tensors),
+        "violates": case.violates,
+        "constants": tuple(i.tensor.name for i in case.inputs if i.role == "constant"),
+        "absents": tuple(i.tensor.name for i in case.inputs if i.role == "absent"),
+    }
+
+
+def record(
+    spec: OpSpec,
+    seat: Seat,
+    judged: Judge,
+    model: bytes,
+    outcome: Outcome,
+    verdict: Verdict,
+    seconds: float,
+    oracle: Oracle,
+    tally: Tally,
+) -> None:
+    """Write the line of a case, and a counterexample for the first failure of its kind."""
+    case = judged.case
+    if not claims_row(seat.handle.manifest, case.op, case.row):
+        text = "passes without being claimed" if verdict.kind == "pass" else "not claimed"
+        tally.lines.append(_line(seat, case, replace(verdict, kind="declined", message=text), text, None, seconds))
+        return
+    known = _known(seat, case.id, verdict)
+    tally.lines.append(_line(seat, case, verdict, _expected(verdict, known), outcome, seconds))
+    key = (seat.label, verdict.kind, verdict.clause)
+    if verdict.kind == "pass" or key in tally.seen:
+        return
+    tally.seen.add(key)
+    tally.lines.append(_failure(spec, seat, judged, model, outcome, verdict, known, oracle))
+
+
+def _known(seat: Seat, case_id: str, verdict: Verdict) -> Expectation | None:
+    if verdict.kind == "pass":
+        return None
+    return explain(seat.expectations, seat.handle.name, seat.handle.at, case_id, verdict.kind, verdict.clause)
+
+
+def _expected(verdict: Verdict, known: Expectation | None) -> bool | str:
+    if verdict.kind == "pass":
+        return True
+    return known.because if known is not None else False
+
+
+def _line(
+    seat: Seat, case: Case, verdict: Verdict, expected: bool | str, outcome: Outcome | None, seconds: float
+) -> Line:
+    return events.case_line(case, seat.handle.name, seat.handle.at, verdict, expected, outcome, seconds)
+
+
+def _failure(
+    spec: OpSpec,
+    seat: Seat,
+    judged: Judge,
+    model: bytes,
+    outcome: Outcome,
+    verdict: Verdict,
+    known: Expectation | None,
+    oracle: Oracle,
+) -> Line:
+    """Shrink a new failure (known ones are not shrunk again) and describe it."""
+    original = judged.case.id
+    small, small_verdict = judged, verdict
+    if known is None and verdict.kind not in ("infra",):
+        small, small_verdict, outcome, model = _shrink(spec, seat, judged, verdict, oracle)
+    line = _line(seat, small.case, small_verdict, _expected(verdict, known), outcome, 0.0)
+    twin = oracle.twins.get(spec.op)
+    rounding = None
+    if (
+        twin
+        and isinstance(outcome, Produced)
+        and small_verdict.kind == "wrong-value"
+        and promised_family(spec, small.case.row)
+    ):
+        rounding = {name: events.number(share) for name, share in diagnose(small.case, twin, outcome.outputs).items()}
+    extra = {
+        "original": original,
+        "replay": f"opconform replay {small.case.id} --runtime {seat.label}",
+        "model": events.model_text(model),
+        "rounding": rounding,
+        "because": known.because if known else "",
+        "issue": known.issue if known else "",
+    }
+    return events.failure_line(line, small, outcome, small_verdict, extra)
+
+
+def _shrink(
+    spec: OpSpec, seat: Seat, judged: Judge, verdict: Verdict, oracle: Oracle
+) -> tuple[Judge, Verdict, Outcome, bytes]:
+    arithmetic = seat.handle.manifest.arithmetic
+
+    def check(built: Built) -> Verdict:
+        outcome = seat.executor.execute(encode_case(spec, built.case), built.case.vectors)
+        return judge(prepare(spec, built, oracle), outcome, arithmetic)
+
+    shrunk = shrink(spec, judged.built, verdict, oracle.kernels[spec.op], check, SHRINK_RUNS)
+    best = prepare(spec, shrunk.built, oracle)
+    model = encode_case(spec, shrunk.built.case)
+    outcome = seat.executor.execute(model, shrunk.built.case.vectors)
+    return best, judge(best, outcome, arithmetic), outcome, model
+
+
+def run_laws(
+    spec: OpSpec, seat: Seat, judged: Judge, outcome: Produced, oracle: Oracle, tier: Tier, tally: Tally
+) -> None:
+    """Try every law that speaks of the case, each on so many cases of a row as the tier says."""
+    case = judged.case
+    if case.classes == ("exhaustive",):
+        return
+    for law in (*spec.laws, *UNIVERSAL):
+        if tally.laws[seat.label, law.clause.label] >= tier.laws or not applies(law, case, judged.built.env):
+            continue
+        if spec.stateful and law.name == "inputs_untouched":
+            continue  # an answer that depends on what came before is what state means
+        try:
+            subject = Subject(case, outcome.outputs, _allowed(judged), judged.built.env, oracle.kernels)
+            broken = _try_law(spec, seat, law, subject)
+        except NotApplicable:
+            continue
+        tally.laws[seat.label, law.clause.label] += 1
+        tally.counts[law.clause.label] += 1
+        _record_law(spec, seat, judged, law, broken, tally)
+
+
+def _allowed(judged: Judge) -> list[list[Any]]:
+    case = judged.case
+    kinds = [tolerance_of(judged.spec, case.row, t.name).kind for t in case.outputs]
+    parts = zip(judged.limits, judged.floors, judged.built.ideals, strict=True)
+    return [allowed_of(limits, floors, kinds, ideals, case) for limits, floors, ideals in parts]
+
+
+def _try_law(spec: OpSpec, seat: Seat, law: Law, subject: Subject) -> Broken | None:
+    derive, check = LAWS[law.name]
+    runs = []
+    for derived in derive(subject, law.argument):
+        outcome = seat.executor.execute(encode_case(spec, derived), derived.vectors)
+        if not isinstance(outcome, Produced):
+            return Broken(-1, (), np.inf, f"the derived case is not answered: {outcome}")
+        runs.append(outcome.outputs)
+    return check(subject, law.argument, runs)
+
+
+def _record_law(spec: OpSpec, seat: Seat, judged: Judge, law: Law, broken: Broken | None, tally: Tally) -> None:
+    label = law.clause.label
+    if broken is None:
+        verdict = Verdict("pass", label)
+    else:
+        where = f"{spec.file}:{law.clause.line} {label}" if law.clause.line > 1 else "every op"
+        text = f"law {law.name} ({where}) does not hold: {broken.message}"
+        verdict = Verdict("wrong-value", label, broken.error, 0.0, "law", text, broken.vector, broken.index)
+    known = _known(seat, judged.case.id, verdict)
+    line = {**_line(seat, judged.case, verdict, _expected(verdict, known), None, 0.0), "law": law.name}
+    tally.lines.append(line)
+    key = (seat.label, verdict.kind, label)
+    if verdict.kind != "pass" and key not in tally.seen:
+        tally.seen.add(key)
+        model = encode_case(spec, judged.case)
+        extra = {
+            "law": law.name,
+            "original": judged.case.id,
+            "replay": f"opconform replay {judged.case.id} --runtime {seat.label}",
+            "model": events.model_text(model),
+            "rounding": None,
+            "because": known.because if known else "",
+            "issue": known.issue if known else "",
+        }
+        tally.lines.append(
+            events.failure_line(line, judged, seat.executor.execute(model, judged.case.vectors), verdict, extra)
+        )
+
+
+def compare_seats(built: Built, outcomes: Mapping[str, Outcome], tally: Tally) -> None:
+    """Note who differs from whom: integer rows by equality."""
+    produced = {label: o for label, o in outcomes.items() if isinstance(o, Produced)}
+    if len(produced) < 2 or tally.agreements >= MOST_AGREEMENTS:
+        return
+    if any(t.dtype.startswith("float") for t in built.case.outputs):
+        return
+    groups: dict[bytes, list[str]] = {}
+    for label, outcome in produced.items():
+        key = b"|".join(np.ascontiguousarray(y).tobytes() for vector in outcome.outputs for y in vector)
+        groups.setdefault(key, []).append(label)
+    if len(groups) < 2:
+        return
+    tally.agreements += 1
+    singles = [g[0] for g in groups.values() if len(g) == 1]
+    outlier = singles[0] if len(singles) == 1 and len(groups) == 2 and len(produced) > 2 else ""
+    case = built.case
+    tally.lines.append(
+        {
+            "kind": "agreement",
+            "case": case.id,
+            "op": case.op,
+            "row": case.row,
+            "outlier": outlier,
+            "groups": sorted(groups.values()),
+            "error": _largest_difference([list(o.outputs) for o in produced.values()]),
+            "unit": "lsb",
+        }
+    )
+
+
+def _largest_difference(runs: Sequence[Sequence[Sequence[Any]]]) -> float:
+    worst = 0.0
+    for other in runs[1:]:
+        for a, b in zip(runs[0], other, strict=True):
+            for x, y in zip(a, b, strict=False):
+                if np.shape(x) == np.shape(y) and np.size(x):
+                    worst = max(worst, float(np.max(np.abs(x.astype(np.float64) - y.astype(np.float64)))))
+    return worst
+
+
+def replay_known(spec: OpSpec, row: str, seat: Seat, oracle: Oracle, tally: Tally) -> None:
+    """Run the examples of known deviations: one that passes now is a surprise that fails the run."""
+    for entry in seat.expectations:
+        if not entry.example or not entry.covers(seat.handle.name, seat.handle.at, spec.op, row):
+            continue
+        if entry.example.split("/")[:2] != [spec.op, row]:
+            continue
+        try:
+            built = rebuild(entry.example, {spec.op: spec}, oracle.kernels)
+        except BadCaseId as error:
+            tally.lines.append({"kind": "note", "op": spec.op, "row": row, "message": f"{entry.where}: {error}"})
+            continue
+        judged, model = prepare(spec, built, oracle), encode_case(spec, built.case)
+        outcome = seat.executor.execute(model, built.case.vectors)
+        verdict = judge(judged, outcome, seat.handle.manifest.arithmetic)
+        if verdict.kind == "pass":
+            text = f"{entry.where} expects {'/'.join(entry.expect)} here, but it passes; remove the expectation"
+            tally.lines.append(_line(seat, built.case, Verdict("pass", message=text), False, outcome, 0.0))
+        else:
+            record(spec, seat, judged, model, outcome, verdict, 0.0, oracle, tally)
