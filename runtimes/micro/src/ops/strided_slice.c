@@ -1,0 +1,168 @@
+#include <string.h>
+
+#include "kernel_shape.h"
+
+enum { BEGIN = 1, END = 2, STRIDE = 3, MAX_SPECS = 16 };
+
+typedef struct masks {
+    uint32_t begin;
+    uint32_t end;
+    uint32_t ellipsis;
+    uint32_t new_axis;
+    uint32_t shrink;
+    bool offset; /* `end` counts from `begin` */
+} masks;
+
+typedef struct slice {
+    opc_tensor in[4];
+    opc_tensor y;
+    masks m;
+    uint32_t specs;
+    /* found so far */
+    uint32_t axis;  /* of the input */
+    uint32_t rank;  /* of the output */
+    uint32_t start[OPC_MAX_RANK];
+    int32_t step[OPC_MAX_RANK];
+    int32_t count[OPC_MAX_RANK];
+} slice;
+
+static bool bit(uint32_t mask, uint32_t i) { return ((mask >> i) & 1U) != 0; }
+
+/* The next dimension of the output is `count` long; false when it is not. */
+static bool output_is(slice *s, int32_t count) {
+    return s->rank < s->y.rank && s->y.dims[s->rank++] == count;
+}
+
+static bool take_all(slice *s) {
+    s->start[s->axis] = 0;
+    s->step[s->axis] = 1;
+    s->count[s->axis] = s->in[0].dims[s->axis];
+    return output_is(s, s->in[0].dims[s->axis++]);
+}
+
+static int64_t clamp64(int64_t x, int64_t lo, int64_t hi) { return x < lo ? lo : x > hi ? hi : x; }
+
+/* One axis as spec i says. Bounds count from the end when negative and are clamped into the axis. */
+static bool take(slice *s, uint32_t i) {
+    const int64_t dim = s->in[0].dims[s->axis];
+    const int64_t step = opc_load_index(&s->in[STRIDE], i);
+    int64_t begin = opc_load_index(&s->in[BEGIN], i);
+    int64_t end = opc_load_index(&s->in[END], i);
+    const bool shrink = bit(s->m.shrink, i);
+    if (step == 0 || step > INT32_MAX || step < -INT32_MAX || (shrink && step < 0)) {
+        return false;
+    }
+    const int64_t lowest = step > 0 ? 0 : -1;
+    end = s->m.offset ? end + begin : end;
+    begin = bit(s->m.begin, i) ? (step > 0 ? 0 : dim - 1) : begin < 0 ? begin + dim : begin;
+    if (shrink && (begin < 0 || begin >= dim)) {
+        return false;
+    }
+    begin = clamp64(begin, lowest, dim + lowest);
+    end = bit(s->m.end, i) ? (step > 0 ? dim : -1) : clamp64(end < 0 && !s->m.offset ? end + dim : end, lowest, dim + lowest);
+    end = shrink ? begin + 1 : end;
+    const int64_t span = step > 0 ? end - begin : begin - end;
+    const int64_t stride = step > 0 ? step : -step;
+    const int32_t count = span <= 0 ? 0 : (int32_t)((span + stride - 1) / stride);
+    s->start[s->axis] = (uint32_t)begin;
+    s->step[s->axis] = (int32_t)step;
+    s->count[s->axis] = count;
+    s->axis++;
+    return shrink || output_is(s, count);
+}
+
+static bool resolve(slice *s) {
+    uint32_t later = 0; /* specs after the ellipsis that use up an axis of the input */
+    uint32_t first = s->specs;
+    for (uint32_t i = 0; i < s->specs; i++) {
+        first = bit(s->m.ellipsis, i) && first == s->specs ? i : first;
+        later += i > first && !bit(s->m.new_axis, i) ? 1U : 0U;
+    }
+    for (uint32_t i = 0; i < s->specs; i++) {
+        if (i == first) {
+            while (s->axis + later < s->in[0].rank) {
+                if (!take_all(s)) {
+                    return false;
+                }
+            }
+        } else if (bit(s->m.new_axis, i)) {
+            if (!output_is(s, 1)) {
+                return false;
+            }
+        } else if (s->axis >= s->in[0].rank || !take(s, i)) {
+            return false;
+        }
+    }
+    while (s->axis < s->in[0].rank) {
+        if (!take_all(s)) {
+            return false;
+        }
+    }
+    return s->rank == s->y.rank;
+}
+
+static opc_status check_specs(opc_node *node, const slice *s) {
+    for (uint32_t k = BEGIN; k <= STRIDE; k++) {
+        if (!opc_is_index_type(s->in[k].dtype) || s->in[k].rank != 1 || s->in[k].elements != s->specs) {
+            return OPC_FAIL(node, OPC_INVALID_MODEL, "begin, end and strides must be integer vectors of one length");
+        }
+    }
+    const bool one_ellipsis = (s->m.ellipsis & (s->m.ellipsis - 1U)) == 0;
+    return s->specs <= MAX_SPECS && one_ellipsis ? OPC_OK
+                                                 : OPC_FAIL(node, OPC_INVALID_MODEL, "more than 16 axes or one ellipsis");
+}
+
+static opc_status set_up(opc_node *node, slice *s) {
+    memset(s, 0, sizeof *s);
+    OPC_TRY(opc_fetch(node, 4, s->in, &s->y));
+    OPC_TRY(opc_same_dtype(node, &s->in[0], &s->y));
+    if (opc_dtype_bytes(s->y.dtype) == 0) {
+        return OPC_FAIL(node, OPC_UNSUPPORTED, "this dtype is not supported");
+    }
+    s->m.begin = (uint32_t)opc_option_i32(node, 0, 0);
+    s->m.end = (uint32_t)opc_option_i32(node, 1, 0);
+    s->m.ellipsis = (uint32_t)opc_option_i32(node, 2, 0);
+    s->m.new_axis = (uint32_t)opc_option_i32(node, 3, 0);
+    s->m.shrink = (uint32_t)opc_option_i32(node, 4, 0);
+    s->m.offset = opc_option_u8(node, 5, 0) != 0;
+    s->specs = s->in[BEGIN].elements;
+    OPC_TRY(check_specs(node, s));
+    bool constant = true;
+    for (uint32_t k = BEGIN; k <= STRIDE; k++) {
+        constant = constant && (s->in[k].flags & OPC_CONSTANT) != 0;
+        if (s->in[k].data == NULL) {
+            return OPC_OK; /* seen again in invoke */
+        }
+    }
+    return resolve(s) ? OPC_OK
+                      : OPC_FAIL(node, constant ? OPC_INVALID_MODEL : OPC_INVALID_INPUT,
+                                 "begin, end, strides and masks do not fit the shapes");
+}
+
+static opc_status prepare(opc_node *node) {
+    slice s;
+    return set_up(node, &s);
+}
+
+static opc_status invoke(opc_node *node) {
+    slice s;
+    opc_odometer walk;
+    OPC_TRY(set_up(node, &s));
+    const uint32_t width = opc_dtype_bytes(s.y.dtype);
+    uint32_t stride = 1;
+    uint32_t origin = 0;
+    opc_odometer_clear(&walk);
+    for (uint32_t d = s.in[0].rank; d-- > 0;) {
+        origin += s.start[d] * stride;
+        opc_odometer_add(&walk, (uint32_t)s.count[d], (uint32_t)s.step[d] * stride);
+        stride *= (uint32_t)s.in[0].dims[d];
+    }
+    for (uint32_t i = 0; i < s.y.elements; i++, opc_odometer_next(&walk)) {
+        const uint32_t from = origin + walk.offset;
+        memcpy((uint8_t *)s.y.data + i * width, opc_u8(&s.in[0]) + from * width, width);
+    }
+    return OPC_OK;
+}
+
+const opc_op opc_strided_slice = {
+    .code = OPC_CODE_STRIDED_SLICE, .key = OPC_KEY_NONE, .types = OPC_ANY_TYPE, .prepare = prepare, .invoke = invoke};
