@@ -50,7 +50,7 @@ def test_mbqm_rounds_twice(library: ctypes.CDLL, shift: int) -> None:
     library.opc_mbqm.argtypes = (ctypes.c_int32, Multiplier)
     for x, q in pairs(300):
         mantissa = 2**30 + int(q) % 2**30
-        want = numerics.multiply_by_quantized_multiplier(np.int64(x), mantissa, shift)
+        want = numerics.multiply_by_quantized_multiplier(np.array(x, np.int64), mantissa, shift)
         assert library.opc_mbqm(int(x), Multiplier(mantissa, shift)) == int(want)
 
 
@@ -60,7 +60,7 @@ def test_mbqm64_has_a_16_bit_multiplier_and_one_rounding(library: ctypes.CDLL, s
     rng = np.random.default_rng(2)
     for x in (*rng.integers(-(2**47), 2**47, 300).tolist(), 0, 1, -1, 2**40):
         for mantissa in (2**30, 2**31 - 1, 0x7FFF0000, 0x7FFEFFFF, int(rng.integers(2**30, 2**31))):
-            want = numerics.multiply_by_quantized_multiplier_64(np.int64(x), mantissa, shift)
+            want = numerics.multiply_by_quantized_multiplier_64(np.array(x, np.int64), mantissa, shift)
             assert library.opc_mbqm64(int(x), Multiplier(mantissa, shift)) == int(want)
 
 

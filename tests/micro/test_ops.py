@@ -66,7 +66,7 @@ def counting_loop(limit: float, step: float = 1.0) -> bytes:
     condition = Graph(
         (
             TensorDef("x", "float32", ()),
-            TensorDef("limit", "float32", (), np.float32(limit)),
+            TensorDef("limit", "float32", (), np.array(limit, np.float32)),
             TensorDef("again", "bool", ()),
         ),
         (Node("LESS", (0, 1), (2,)),),
@@ -76,7 +76,7 @@ def counting_loop(limit: float, step: float = 1.0) -> bytes:
     body = Graph(
         (
             TensorDef("x", "float32", ()),
-            TensorDef("step", "float32", (), np.float32(step)),
+            TensorDef("step", "float32", (), np.array(step, np.float32)),
             TensorDef("y", "float32", ()),
         ),
         (Node("ADD", (0, 1), (2,)),),
@@ -113,7 +113,7 @@ def test_relu_of_integers_has_no_upper_end(checked: Executor, dtype: str) -> Non
 
 def test_relu_of_floats_lets_nan_through(checked: Executor) -> None:
     model = binary("ADD", "float32", ((3,), (), (3,)), act="RELU")
-    found = run(checked, model, np.array([np.nan, -1, 1], np.float32), np.float32(0))[0]
+    found = run(checked, model, np.array([np.nan, -1, 1], np.float32), np.array(0, np.float32))[0]
     assert np.isnan(found[0])
     assert found[1:].tolist() == [0, 1]
 
@@ -149,7 +149,7 @@ def test_bad_quantization_of_add_is_refused(
     checked: Executor, quants: tuple[Quant | None, ...], kind: type[Outcome]
 ) -> None:
     model = binary("ADD", "int8", ((1,), (1,), (1,)), quants)
-    assert isinstance(checked.execute(model, [(np.int8([1]), np.int8([1]))]), kind)
+    assert isinstance(checked.execute(model, [(np.array([1], np.int8), np.array([1], np.int8))]), kind)
 
 
 def test_dense_float_adds_bias_and_clamps(checked: Executor) -> None:
@@ -216,7 +216,7 @@ def test_reshape_refuses_another_shape_than_the_output(checked: Executor, shape:
 
 
 def test_reshape_to_a_scalar_reads_an_empty_shape(checked: Executor) -> None:
-    found = run(checked, reshape((1, 1), (), []), np.float32([[5]]))[0]
+    found = run(checked, reshape((1, 1), (), []), np.array([[5]], np.float32))[0]
     assert found.shape == ()
     assert found == 5
 
@@ -229,13 +229,13 @@ def test_tensors_without_elements_pass_through(checked: Executor) -> None:
 
 @pytest.mark.parametrize(("start", "want"), [(0.0, 5.0), (4.5, 5.5), (9.0, 9.0)])
 def test_while_runs_until_its_condition_fails(checked: Executor, start: float, want: float) -> None:
-    assert run(checked, counting_loop(5.0), np.float32(start))[0] == want
+    assert run(checked, counting_loop(5.0), np.array(start, np.float32))[0] == want
 
 
 def test_an_endless_loop_ends_by_the_budget(checked: Executor) -> None:
-    assert isinstance(checked.execute(counting_loop(5.0, step=0.0), [(np.float32(0),)]), TimedOut)
+    assert isinstance(checked.execute(counting_loop(5.0, step=0.0), [(np.array(0, np.float32),)]), TimedOut)
 
 
 def test_a_worker_goes_on_after_an_endless_loop(checked: Executor) -> None:
-    checked.execute(counting_loop(5.0, step=0.0), [(np.float32(0),)])
-    assert run(checked, counting_loop(2.0), np.float32(0))[0] == 2
+    checked.execute(counting_loop(5.0, step=0.0), [(np.array(0, np.float32),)])
+    assert run(checked, counting_loop(2.0), np.array(0, np.float32))[0] == 2

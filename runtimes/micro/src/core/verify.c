@@ -230,6 +230,9 @@ opc_status verify_model(opc_interpreter *it) {
     for (uint32_t i = 0; status == OPC_OK && i < subgraphs.count; i++) {
         status = check_subgraph(&c, table_at(f, subgraphs, i));
     }
+    if (status == OPC_INVALID_MODEL && c.steps == 0) {
+        return INVALID(&c, "more parts than a file of this size can hold: they are shared");
+    }
     it->graph_count = subgraphs.count;
     return status;
 }
