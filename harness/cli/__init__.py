@@ -16,6 +16,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Conformance tests of neural-network operators, generated from specs, on every runtime.",
 )
+
+
+@app.callback()
+def _group() -> None:
+    """Keep subcommands subcommands, even while there is one."""
+
+
 run.register(app)
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import click
+import typer
 from rich.console import Console
 
 from opconform.harness.generate.cases import ReferenceMismatch
@@ -19,6 +19,9 @@ from opconform.harness.yamlish import SpecError
 
 AS_EXPECTED, DEVIATIONS, BAD_INPUT, INFRASTRUCTURE, INTERRUPTED = 0, 1, 2, 3, 130
 
+# Newer typers bring their own click, older ones use the package: only the class hierarchy is the same.
+_UsageError: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+
 #: Errors whose message is one line for the reader.
 BAD_INPUTS = (SpecError, NothingSelected, LogError, RuntimeFailure, BadCaseId, ReferenceMismatch)
 
@@ -28,11 +31,11 @@ def guard(app: Callable[..., Any]) -> int:
     try:
         result = app(standalone_mode=False)
         return result if isinstance(result, int) else AS_EXPECTED
-    except click.exceptions.Exit as error:
+    except typer.Exit as error:
         return int(error.exit_code)
-    except click.exceptions.Abort:
+    except typer.Abort:
         return INTERRUPTED
-    except click.ClickException as error:
+    except _UsageError as error:
         return _say(error.format_message(), BAD_INPUT)
     except BAD_INPUTS as error:
         return _say(str(error), BAD_INPUT)
