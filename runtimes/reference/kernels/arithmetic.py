@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -85,22 +85,31 @@ def div_int(
     scale_a, scale_b, scale_y = (np.float32(q[slot].scale[0]) for slot in ("a", "b", "y"))
     q31, shift = quantize_multiplier(float(scale_a / (scale_b * scale_y)))
     above, below = np.broadcast_arrays(centred(a, q["a"]), centred(b, q["b"]))
-    quotients = [_quotient(int(n), int(d), q31, shift) for n, d in zip(above.flat, below.flat, strict=True)]
-    return finish(np.array(quotients, dtype=np.int64).reshape(above.shape), activation, q["y"], dtypes["y"])
+    return finish(_quotients(above, below, q31, shift), activation, q["y"], dtypes["y"])
 
 
-def _quotient(numerator: int, divisor: int, q31: int, shift: int) -> int:
-    """Divide centred integers; the numerator is first shifted up until its sign bit stands alone.
+def _quotients(numerators: Array, divisors: Array, q31: int, shift: int) -> Array:
+    """Divide centred integers; a numerator is first shifted up until its sign bit stands alone.
 
     Where the final shift exceeds 31 the quotient is zero: that is what the division by a power of two means,
     though a shift of 32 bits by a processor may give anything.
     """
-    magnitude = numerator if numerator >= 0 else 2 * -numerator - 1
-    headroom = leading_zeros(magnitude) - (1 if numerator >= 0 else 0)
-    inverse, inverse_bits = reciprocal(abs(divisor), 31)
-    normalized = srdhm(np.asarray(numerator << headroom), int(np.sign(divisor)) * inverse)
-    right = headroom + inverse_bits - shift
-    return int(rounding_divide_by_pot(srdhm(normalized, q31), min(right, 62)))
+    headroom = _each(_leading_sign_bits, numerators)
+    inverse = np.sign(divisors) * _each(lambda d: reciprocal(d, 31)[0], np.abs(divisors))
+    inverse_bits = _each(lambda d: reciprocal(d, 31)[1], np.abs(divisors))
+    normalized = srdhm(numerators << headroom, inverse)
+    return rounding_divide_by_pot(srdhm(normalized, q31), np.minimum(headroom + inverse_bits - shift, 62))
+
+
+def _leading_sign_bits(x: int) -> int:
+    """Count the bits below the sign bit that repeat it."""
+    return leading_zeros(x) - 1 if x >= 0 else leading_zeros(-2 * x - 1)
+
+
+def _each(function: Callable[[int], int], x: Array) -> Array:
+    """Apply an integer function to every element, once for each different one."""
+    values, where = np.unique(x, return_inverse=True)
+    return np.array([function(int(v)) for v in values], dtype=np.int64)[where].reshape(np.shape(x))
 
 
 @kernel("LESS")

@@ -50,10 +50,10 @@ def svdf_int(
     activation: str,
     **_: Any,
 ) -> tuple[Array, Array]:
-    """Rescale twice: the features into the state, the weighed sums into the output. Products of scales are float32."""
-    scale = {slot: np.float32(quant.scale[0]) for slot, quant in q.items()}
-    features = rescale(centred(x, q["x"]) @ w_feature.T, float(scale["x"] * scale["w_feature"] / scale["state"]))
+    """Rescale twice: the features into the state, the weighed sums into the output."""
+    scale = {slot: quant.scale[0] for slot, quant in q.items()}
+    features = rescale(centred(x, q["x"]) @ w_feature.T, scale["x"] * scale["w_feature"] / scale["state"])
     memories = _shifted(state, np.clip(features, *integer_range(dtypes["state"])), w_time.shape[1])
     acc = _summed(memories, w_time, rank) + (0 if bias is None else bias)
-    scaled = rescale(acc, float(scale["state"] * scale["w_time"] / scale["y"]))
+    scaled = rescale(acc, scale["state"] * scale["w_time"] / scale["y"])
     return finish(scaled, activation, q["y"], dtypes["y"]), memories.reshape(state.shape)
