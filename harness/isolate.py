@@ -251,7 +251,7 @@ def _shown(frame: wire.Frame) -> str:
 
 
 class InProcess:
-    """An executor in this process, for runtimes that cannot crash: the reference, and what tests wrap."""
+    """An executor in this process, for runtimes that cannot crash and for what tests wrap."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime

@@ -21,9 +21,14 @@ class ManifestError(RuntimeFailure):
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A runtime.yaml: the manifest, and the package that the runtime needs with the words that say how to get it."""
+    """A runtime.yaml: the manifest, and what only the registry needs.
+
+    `default` is the variant or target that the bare name means; `distribution` the package that the runtime
+    needs, `get` the words that say how to get it.
+    """
 
     manifest: Manifest
+    default: str = ""
     distribution: str = ""
     get: str = ""
 
@@ -56,8 +61,19 @@ def read_card(file: Path) -> Card:
     values = {key: _READERS[key](place) for key, place in _mapping(whole, tuple(_READERS)).items()}
     if "name" not in values:
         raise whole.fail("there is no name; write `name: my_runtime`")
+    default = values.pop("default", "")
     apart = {key: str(values.pop(key, "")) for key in ("distribution", "get")}
-    return Card(Manifest(**values), **apart)  # type: ignore[arg-type]
+    manifest = Manifest(**values)  # type: ignore[arg-type]
+    return Card(manifest, _default(whole, manifest, str(default)), **apart)
+
+
+def _default(whole: _Place, manifest: Manifest, chosen: str) -> str:
+    allowed = (*manifest.targets, *manifest.variants)
+    if chosen and chosen not in allowed:
+        raise _Place(whole.file, whole.value.lines["default"], "default", chosen).fail(
+            f"{chosen!r}, allowed are {' '.join(allowed)}"
+        )
+    return chosen or (*allowed, "")[0]
 
 
 def _mapping(place: _Place, allowed: tuple[str, ...]) -> dict[str, _Place]:
@@ -138,6 +154,7 @@ _READERS: Mapping[str, Callable[[_Place], object]] = {
     "except_rows": _texts,
     "limits": _limits,
     "claims": _claims,
+    "default": _text,
     "distribution": _text,
     "get": _text,
 }

@@ -36,9 +36,9 @@ class UnknownRuntime(RuntimeFailure):
 class Handle:
     """One runtime on one target or in one variant, found but not started.
 
-    `source` finds it again in another process. `at` is the variant or target, never empty for a runtime
-    that declares any. `command` is set for exec runtimes only, `load` for all others.
-    `unavailable` is one line that says how to get what is missing here, or "".
+    `source` finds it again in another process. `at` is the variant or target, never empty for a runtime that
+    declares any; `default` tells whether it is what the bare name means. `command` is set for exec runtimes only,
+    `load` for all others. `unavailable` is one line that says how to get what is missing here, or "".
     """
 
     source: str
@@ -48,6 +48,7 @@ class Handle:
     load: Callable[[], Factory] | None = None
     command: tuple[str, ...] = ()
     unavailable: str = ""
+    default: bool = True
 
     @property
     def label(self) -> str:
@@ -58,11 +59,6 @@ class Handle:
     def target(self) -> str:
         """Return where it executes: the target, "host" for variants of a host runtime."""
         return self.at if self.at in self.manifest.targets else "host"
-
-    @property
-    def default(self) -> bool:
-        """Tell whether `at` is what the bare name means."""
-        return self.at == _default_at(self.manifest)
 
     def instantiate(self) -> Runtime:
         """Construct the runtime in this process. Raises Unavailable, and what its module raises."""
@@ -94,15 +90,11 @@ def resolve(source: str) -> Handle:
     return _installed_handle(source, name, at)
 
 
-def _default_at(manifest: Manifest) -> str:
-    return (*manifest.variants, *manifest.targets, "")[0]
-
-
-def _choose_at(source: str, manifest: Manifest, at: str) -> str:
-    allowed = tuple(dict.fromkeys((*manifest.variants, *manifest.targets)))
+def _choose_at(source: str, card: Card, at: str) -> str:
+    allowed = tuple(dict.fromkeys((*card.manifest.variants, *card.manifest.targets)))
     if at and at not in allowed:
-        raise UnknownRuntime(f"runtime {source!r}: {manifest.name} has no {at!r}, allowed are {' '.join(allowed)}")
-    return at or _default_at(manifest)
+        raise UnknownRuntime(f"runtime {source!r}: {card.manifest.name} has no {at!r}, allowed are {' '.join(allowed)}")
+    return at or card.default
 
 
 def _exec_handle(source: str) -> Handle:
@@ -121,8 +113,15 @@ def _exec_handle(source: str) -> Handle:
 def _file_handle(source: str, place: str, at: str) -> Handle:
     file, _, class_name = place.rpartition(":")
     factory = _class_of(_module_of(source, Path(file)), class_name, source)
+    card = _described(factory)
+    chosen = _choose_at(source, card, at)
+    return Handle(source, card.manifest.name, chosen, card.manifest, lambda: factory, default=chosen == card.default)
+
+
+def _described(factory: Factory) -> Card:
+    """Return the card of a class that has no runtime.yaml: it means its first target."""
     manifest = factory("").describe()
-    return Handle(source, manifest.name, _choose_at(source, manifest, at), manifest, lambda: factory)
+    return Card(manifest, (*manifest.targets, *manifest.variants, "")[0])
 
 
 def _module_of(source: str, file: Path) -> ModuleType:
@@ -164,9 +163,9 @@ def _installed_handle(source: str, name: str, at: str) -> Handle:
             f"unknown runtime {source!r}, known are {' '.join(names())}, path/to/file.py:Class and exec:COMMAND"
         )
     card = _card_of(points[0])
-    chosen = _choose_at(source, card.manifest, at)
-    load = points[0].load
-    return Handle(source, card.manifest.name, chosen, card.manifest, load, unavailable=_missing(card))
+    chosen = _choose_at(source, card, at)
+    missing, default = _missing(card), chosen == card.default
+    return Handle(source, card.manifest.name, chosen, card.manifest, points[0].load, (), missing, default)
 
 
 @cache
@@ -175,7 +174,7 @@ def _card_of(point: importlib.metadata.EntryPoint) -> Card:
     spec = importlib.util.find_spec(point.module)
     beside = Path(spec.origin).parent / "runtime.yaml" if spec and spec.origin else None
     if beside is None or not beside.is_file():
-        return Card(manifest=point.load()("").describe())
+        return _described(point.load())
     card = read_card(beside)
     if card.manifest.name != point.name:
         raise ManifestError(f"{beside}: name is {card.manifest.name!r}, the entry point says {point.name!r}")

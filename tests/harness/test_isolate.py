@@ -300,3 +300,8 @@ def test_a_fork_server_that_is_killed_is_replaced() -> None:
     assert isinstance(executor.execute(ADD, [(A, A)]), Crashed)
     assert isinstance(executor.execute(ADD, [(A, A)]), Produced)
     executor.close()
+
+
+def test_the_reference_cannot_be_connected_to() -> None:
+    with pytest.raises(Unavailable, match="reference@host opens no models"):
+        connect(registry.resolve("reference"))

@@ -11,9 +11,14 @@ from opconform.harness.runtime import Limit, Manifest, Unavailable
 FAKES = Path(__file__).parents[1] / "fakes" / "fakes.py"
 
 
-def test_a_bare_name_means_the_first_variant() -> None:
+def test_a_bare_name_means_the_default_of_the_manifest() -> None:
     handle = registry.resolve("litert")
     assert (handle.label, handle.target, handle.default) == ("litert@ref", "host", True)
+
+
+def test_without_a_default_a_bare_name_means_the_first_target() -> None:
+    assert registry.resolve("lite").label == "lite@host"
+    assert registry.resolve("micro").label == "micro@host"
 
 
 def test_a_variant_is_chosen_behind_the_at_sign() -> None:
@@ -135,6 +140,7 @@ def test_a_manifest_is_read_whole(tmp_path: Path) -> None:
         ("name: x\narithmetic: exact\n", ":2: arithmetic: 'exact', allowed are unspecified double_rounding"),
         ("name: x\nlimits: [{rows: a, when: b}]\n", ":2: limits: a limit lacks why"),
         ("name: x\nlimits: [{rows: a, wen: b}]\n", ":2: unknown key 'wen', allowed are rows when why"),
+        ("name: x\nvariants: [a]\ndefault: b\n", ":3: default: 'b', allowed are host a"),
         ("name: [\n", "not valid YAML"),
         ("- a\n", ":1: a mapping of keys is needed"),
         ("name: x\nclaims: {a: [1]}\n", ":2: a: a list is no single value"),
