@@ -68,6 +68,8 @@ typedef struct opc_interpreter {
     uint32_t arena_bytes;
     uint32_t head; /* arena bytes in use from the start: planned tensors */
     uint32_t tail; /* arena offset where persistent memory begins; it grows downwards */
+    uint32_t buffers; /* positions in the file: first buffer, first operator code */
+    uint32_t opcodes;
     const opc_registry *registry;
     void *graphs;    /* one record a subgraph */
     void *resources; /* list of resource variables */

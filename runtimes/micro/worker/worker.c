@@ -11,9 +11,9 @@
 #ifndef OPC_ARENA_BYTES
 #define OPC_ARENA_BYTES (16U << 20)
 #endif
-/* Nodes that one invocation may run: an endless WHILE ends, an honest loop of a million does not. */
+/* Nodes that one invocation may run: an endless WHILE ends, an honest loop of thousands does not. */
 #ifndef OPC_NODE_BUDGET
-#define OPC_NODE_BUDGET 1000000U
+#define OPC_NODE_BUDGET 250000U
 #endif
 
 enum { HELLO = 1, OPEN = 2, RUN = 3, CLOSE = 4, BYE = 5, ANSWER = 0x80, ERROR = 192 };

@@ -16,7 +16,7 @@ static opc_status bad(opc_interpreter *it, uint32_t node, opc_status status, con
 /* Constants stay in the file; only those that a builder left unaligned are copied. */
 static opc_status bind_constant(opc_interpreter *it, cell *s, uint32_t tensor, uint8_t dtype) {
     const fb_file f = file_of(it);
-    const fb_vector data = constant_data(&f, tensor);
+    const fb_vector data = constant_data(it, tensor);
     const uint32_t align = opc_dtype_bytes(dtype);
     if (data.count == 0) {
         return OPC_OK;
@@ -170,8 +170,7 @@ static opc_status claim_outputs(opc_node *node) {
 
 static opc_status open_node(opc_interpreter *it, graph *g, uint32_t index) {
     opc_node node = node_at(it, g, index);
-    const fb_file f = file_of(it);
-    const uint32_t code = builtin_code(&f, node.table);
+    const uint32_t code = builtin_code(it, node.table);
     opc_status status = choose_kernel(&node, code);
     if (status == OPC_OK) {
         status = check_inputs(&node);
@@ -255,10 +254,9 @@ opc_status run_graph(opc_interpreter *it, graph *g) {
         opc_node node = node_at(it, g, i);
         const opc_status status = node.state->op->invoke(&node);
         if (status != OPC_OK) {
-            const fb_file f = file_of(it);
             if (it->bad_code < 0) {
                 it->bad_node = (int32_t)i;
-                it->bad_code = (int32_t)builtin_code(&f, node.table);
+                it->bad_code = (int32_t)builtin_code(it, node.table);
             }
             return status;
         }

@@ -86,8 +86,8 @@ bool view_tensor(const opc_interpreter *it, const graph *g, int32_t index, opc_t
 /* Bytes of n elements, or 0 for types without a fixed size; n <= MAX_TENSOR_BYTES. */
 uint32_t tensor_bytes(uint8_t dtype, uint32_t n);
 /* The constant data of a tensor table; count = 0 when it has none. */
-fb_vector constant_data(const fb_file *f, uint32_t tensor);
-uint32_t builtin_code(const fb_file *f, uint32_t operator_table);
+fb_vector constant_data(const opc_interpreter *it, uint32_t tensor);
+uint32_t builtin_code(const opc_interpreter *it, uint32_t operator_table);
 opc_node node_at(opc_interpreter *it, graph *g, uint32_t index);
 
 /* arena.c */

@@ -31,19 +31,17 @@ uint32_t opc_dtype_bytes(uint8_t dtype) {
 
 uint32_t tensor_bytes(uint8_t dtype, uint32_t n) { return dtype == OPC_INT4 ? (n + 1) / 2 : n * opc_dtype_bytes(dtype); }
 
-static uint32_t model_vector_entry(const fb_file *f, uint32_t slot, uint32_t i) {
-    return table_at(f, fb_vec(f, fb_follow(f, 0), slot, 4, 4), i);
+fb_vector constant_data(const opc_interpreter *it, uint32_t tensor) {
+    const fb_file f = file_of(it);
+    const uint32_t buffer = fb_u32(&f, tensor, TENSOR_BUFFER, 0);
+    return fb_vec(&f, fb_follow(&f, it->buffers + 4 * buffer), BUFFER_DATA, 1, 1);
 }
 
-fb_vector constant_data(const fb_file *f, uint32_t tensor) {
-    const uint32_t buffer = fb_u32(f, tensor, TENSOR_BUFFER, 0);
-    return fb_vec(f, model_vector_entry(f, MODEL_BUFFERS, buffer), BUFFER_DATA, 1, 1);
-}
-
-uint32_t builtin_code(const fb_file *f, uint32_t operator_table) {
-    const uint32_t entry = model_vector_entry(f, MODEL_OPCODES, fb_u32(f, operator_table, OPERATOR_OPCODE, 0));
-    const uint32_t old_code = fb_u8(f, entry, OPCODE_DEPRECATED, 0);
-    const uint32_t new_code = fb_u32(f, entry, OPCODE_BUILTIN, 0);
+uint32_t builtin_code(const opc_interpreter *it, uint32_t operator_table) {
+    const fb_file f = file_of(it);
+    const uint32_t entry = fb_follow(&f, it->opcodes + 4 * fb_u32(&f, operator_table, OPERATOR_OPCODE, 0));
+    const uint32_t old_code = fb_u8(&f, entry, OPCODE_DEPRECATED, 0);
+    const uint32_t new_code = fb_u32(&f, entry, OPCODE_BUILTIN, 0);
     return new_code > old_code ? new_code : old_code;
 }
 
@@ -106,7 +104,7 @@ bool view_tensor(const opc_interpreter *it, const graph *g, int32_t index, opc_t
     const bool variable = fb_u8(&f, table, TENSOR_VARIABLE, 0) != 0;
     const bool written = s->data == (const void *)it || s->data == NULL;
     /* An empty constant has no data in the file, but is known all the same. */
-    const bool constant = constant_data(&f, table).count != 0 || (view->elements == 0 && !written && !variable);
+    const bool constant = constant_data(it, table).count != 0 || (view->elements == 0 && !written && !variable);
     view->flags |= (uint8_t)((variable ? OPC_VARIABLE : 0) | (constant ? OPC_CONSTANT : 0));
     view->data = constant || (it->phase == PHASE_INVOKE && view->dtype != OPC_RESOURCE) ? s->data : NULL;
     return true;

@@ -101,7 +101,7 @@ static opc_status check_tensor(checker *c, uint32_t tensor) {
     if (buffer >= c->buffers.count) {
         return INVALID(c, "buffer index out of range");
     }
-    const fb_vector data = constant_data(f, tensor);
+    const fb_vector data = constant_data(c->it, tensor);
     const uint8_t dtype = (uint8_t)fb_u8(f, tensor, TENSOR_TYPE, 0);
     if (data.count != 0 && data.count < tensor_bytes(dtype, elements)) {
         return INVALID(c, "buffer shorter than its tensor");
@@ -220,6 +220,8 @@ opc_status verify_model(opc_interpreter *it) {
     if (!sound(&c, c.opcodes) || !sound(&c, c.buffers) || !sound(&c, subgraphs)) {
         return INVALID(&c, "damaged model vectors");
     }
+    it->buffers = c.buffers.at;
+    it->opcodes = c.opcodes.at;
     if (subgraphs.count == 0) {
         return INVALID(&c, "no subgraph");
     }
