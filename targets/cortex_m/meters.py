@@ -89,6 +89,9 @@ class Page:
         stack, arena, model, *others = parts
         for index, part in enumerate((stack, arena, model)):
             _RANGE.pack_into(self._map, 64 + 32 * index, part.low, part.high, 0, 0)
+        struct.pack_into(
+            "<2Q", self._map, 424, symbols.address("board_quiet_start"), symbols.address("board_quiet_end")
+        )
         _WORD.pack_into(self._map, 160, len(others))
         for index, part in enumerate(others):
             allow = _LOAD if part.name == "flash" else _LOAD_STORE

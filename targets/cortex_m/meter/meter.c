@@ -35,7 +35,8 @@ typedef struct {
     range stack, arena, model;
     uint64_t range_count;
     range ranges[MAX_RANGES];
-    uint64_t padding[11];
+    uint64_t quiet_low, quiet_high; /* code that never runs between the marks */
+    uint64_t padding[9];
     record records[RECORDS];
 } page;
 
@@ -192,6 +193,10 @@ static void watch(struct qemu_plugin_insn *insn, uint64_t pc) {
 static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
     (void)id;
     const size_t count = qemu_plugin_tb_n_insns(tb);
+    const uint64_t first = qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(tb, 0));
+    if (first >= shared->quiet_low && first < shared->quiet_high) {
+        return;
+    }
     qemu_plugin_register_vcpu_tb_exec_inline(tb, QEMU_PLUGIN_INLINE_ADD_U64, &executed, count);
     for (size_t i = 0; i < count; i++) {
         struct qemu_plugin_insn *const insn = qemu_plugin_tb_get_insn(tb, i);
