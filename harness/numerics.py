@@ -43,8 +43,9 @@ def round_half_away(x: Array) -> Array:
     """Round to the nearest integer, halves away from zero (C's round)."""
     x = np.asarray(x, dtype=np.float64)
     whole = np.trunc(x)
-    # Adding 0.5 would itself round up just below a half.
-    return whole + np.where(np.abs(x - whole) >= 0.5, np.sign(x), 0.0)
+    with np.errstate(invalid="ignore"):  # an infinity stays one, NaN stays NaN
+        # Adding 0.5 would itself round up just below a half.
+        return np.where(np.isfinite(x), whole + np.where(np.abs(x - whole) >= 0.5, np.sign(x), 0.0), x)
 
 
 def along_axis(values: tuple[float, ...] | tuple[int, ...], axis: int, rank: int) -> Array:

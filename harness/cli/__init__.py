@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from opconform.harness.cli import run
+from opconform.harness.cli import lint, run
 from opconform.harness.cli.common import BAD_INPUT, guard
 
 app = typer.Typer(
@@ -23,7 +23,8 @@ def _group() -> None:
     """Keep subcommands subcommands, even while there is one."""
 
 
-run.register(app)
+for _module in (run, lint):
+    _module.register(app)
 
 
 def main() -> None:

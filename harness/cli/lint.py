@@ -1,0 +1,58 @@
+"""`opconform lint` and `opconform schema`: is every spec whole?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from opconform.harness.cli.common import AS_EXPECTED, BAD_INPUT, console
+from opconform.harness.lint import lint_folder
+from opconform.harness.runner import load_oracle
+from opconform.harness.spec_load import spec_folder
+from opconform.harness.spec_schema import schema_text
+
+LINT_HELP = """Check every spec: it loads, every row generates, every invalid clause breaks something,
+the reference's shapes equal the shape rules, limits can be computed, the editors' schema is fresh.
+
+One line per defect, with file:line and the remedy. Exit code 0: none; 2: some.
+
+Example: opconform lint --op CONV_2D
+"""
+SCHEMA_HELP = """Print the JSON schema of the spec language, for editors; --write renews specs/schema.json.
+
+Example: opconform schema --write
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommands."""
+    app.command("lint", help=LINT_HELP)(lint)
+    app.command("schema", help=SCHEMA_HELP)(schema)
+
+
+def lint(
+    op: Annotated[list[str] | None, typer.Option("--op", metavar="NAME", help="Only this op; repeatable.")] = None,
+    specs: Annotated[Path | None, typer.Option(metavar="DIR", help="Another folder of op specs.")] = None,
+) -> int:
+    """Check every spec."""
+    folder = specs or spec_folder()
+    if not folder.is_dir():
+        raise typer.BadParameter(f"--specs {folder}: no such folder")
+    defects = lint_folder(folder, load_oracle().kernels, tuple(name.upper() for name in op or ()))
+    out = console()
+    for defect in defects:
+        out.print(defect, markup=False)
+    count = len(list(folder.glob("*.yaml"))) if not op else len(op)
+    out.print(f"{count} specs, {len(defects)} defects")
+    return BAD_INPUT if defects else AS_EXPECTED
+
+
+def schema(write: Annotated[bool, typer.Option("--write", help="Write specs/schema.json.")] = False) -> int:
+    """Print or write the JSON schema."""
+    if write:
+        (spec_folder().parent / "schema.json").write_text(schema_text(), encoding="utf-8")
+    else:
+        print(schema_text(), end="")
+    return AS_EXPECTED
