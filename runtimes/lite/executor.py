@@ -12,7 +12,7 @@ from opconform.harness.model import CODE_TO_DTYPE, DTYPES, Array, Shape
 from opconform.runtimes.lite.control import CONTROL_OPS, ORDERED_OPS, Services
 from opconform.runtimes.lite.delegate import Delegate, DelegatedNode, partition
 from opconform.runtimes.lite.graph import Memory, Node, Operand, Operator, Prepared, Step, Subgraph, Tensor
-from opconform.runtimes.lite.ops import OPS, SHAPE_INPUTS
+from opconform.runtimes.lite.ops import OPS, SHAPE_INPUTS, UNDECLARED_OPS
 from opconform.runtimes.lite.planner import ALIGNMENT, Request, place
 from opconform.runtimes.lite.verify import starts_known
 
@@ -123,7 +123,7 @@ def _plan_node(
     prepared = prepare_node(node, services)
     for tensor, shape in zip(operator.outputs, prepared.shapes, strict=True):
         declared = graph.tensors[tensor]
-        fixed = not (free or declared.dynamic or prepared.narrow)
+        fixed = not (free or declared.dynamic or prepared.narrow or operator.op in UNDECLARED_OPS)
         if fixed and shape != declared.shape and declared.shape:
             raise node.invalid(f"the output is declared as {list(declared.shape)} and would be {list(shape)}")
         operands[tensor] = _reshaped(operands[tensor], shape)

@@ -53,3 +53,6 @@ SHAPE_INPUTS: Mapping[str, tuple[int, ...]] = {
     "RESIZE_BILINEAR": (1,),
     "STRIDED_SLICE": (1, 2, 3),
 }
+
+#: operators whose output other runtimes resize at run time in any case: the shape in the file says nothing
+UNDECLARED_OPS = ("RANDOM_UNIFORM",)

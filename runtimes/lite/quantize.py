@@ -7,6 +7,7 @@ import struct
 
 import numpy as np
 
+from opconform.harness.model import Array
 from opconform.harness.schema import ACTIVATIONS
 from opconform.runtimes.lite.graph import Node, Operand
 
@@ -75,7 +76,7 @@ def check_scales(node: Node, operand: Operand) -> None:
 
 
 #: int16 is symmetric but for the outputs of these
-_ASYMMETRIC_INT16 = ("SOFTMAX", "QUANTIZE", "DEQUANTIZE", "SVDF")
+_ASYMMETRIC_INT16 = ("SOFTMAX", "SVDF")
 
 
 def same_quantization(node: Node, a: Operand, b: Operand) -> None:
@@ -94,6 +95,19 @@ def fixed_output(node: Node, output: Operand, scale: float, zero_point: int) -> 
     if abs(output.scale - scale) > 1e-3 * scale or output.zero_point != zero_point:
         found = f"({output.scale:g}, {output.zero_point})"
         raise node.invalid(f"the output's quantization is {found}; only ({scale:g}, {zero_point}) is allowed")
+
+
+def dequantized(operand: Operand, flat: Array) -> Array:
+    """Return the real values of a checked operand's elements as a flat float32 array."""
+    quantization = operand.quantization
+    assert quantization is not None  # check_scales has seen it
+    scale, zero_point = np.array(quantization.scale, np.float32), np.array(quantization.zero_point, np.float32)
+    if len(scale) > 1:
+        along = [1] * len(operand.shape)
+        along[quantization.axis] = -1
+        scale, zero_point = scale.reshape(along), zero_point.reshape(along)
+    real: Array = (flat.reshape(operand.shape).astype(np.float32) - zero_point) * scale
+    return real.ravel()
 
 
 def activation(node: Node, name: str = "activation") -> str:

@@ -23,6 +23,7 @@ from opconform.runtimes.lite.quantize import (
     UINT8,
     check_quantized,
     check_scales,
+    dequantized,
     float32,
     float_range,
     quantized_range,
@@ -31,7 +32,13 @@ from opconform.runtimes.lite.quantize import (
 _FLOAT = np.dtype(np.float32)
 _INT64 = np.dtype(np.int64)
 #: dtypes of input and weights -> allowed dtypes of the bias
-_ROWS = {(_FLOAT, _FLOAT): (_FLOAT,), (INT8, INT8): (INT32,), (UINT8, UINT8): (INT32,), (INT16, INT8): (_INT64, INT32)}
+_ROWS = {
+    (_FLOAT, _FLOAT): (_FLOAT,),
+    (_FLOAT, INT8): (_FLOAT,),
+    (INT8, INT8): (INT32,),
+    (UINT8, UINT8): (INT32,),
+    (INT16, INT8): (_INT64, INT32),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +69,11 @@ def _layer(node: Node, rank: int, axis: int) -> _Layer:
         raise node.invalid(f"the bias has {bias.size} elements for {outputs} output channels")
     if x.dtype != _FLOAT:
         check_quantized(node, x, out)
+    if w.dtype != _FLOAT:
         check_scales(node, w)
         _check_channels(node, w, axis, outputs)
+    if w.dtype != x.dtype == _FLOAT and w.data is None:
+        raise node.unsupported("int8 weights of a float32 layer that are not constant are not supported")
     return _Layer(node, x, w, bias, out, axis, outputs)
 
 
@@ -119,6 +129,16 @@ def _bias(layer: _Layer, depth: int, fold: bool) -> Callable[[Memory], tuple[Arr
     return make
 
 
+def _weights(layer: _Layer, m: Memory) -> Array:
+    """Return the weights as the kernels take them: as stored, or for a float32 layer with int8 weights as float32.
+
+    Other runtimes quantize the input of such a layer on the fly; computing in float32 is at least as close.
+    """
+    if layer.w.dtype == layer.x.dtype or layer.x.dtype != _FLOAT:
+        return m.inputs[1]
+    return dequantized(layer.w, m.inputs[1])
+
+
 def _chain(first: Step | None, second: Step) -> Step:
     if first is None:
         return second
@@ -132,7 +152,10 @@ def _chain(first: Step | None, second: Step) -> Step:
 
 
 def _wide_sums(layer: _Layer) -> int:
-    return int(layer.bias is None or layer.bias.dtype == _INT64)
+    """Tell whether int16 layers sum in 64 bits: by the bias, or without one by what the options say it would be."""
+    if layer.bias is None:
+        return int(layer.node.op == "DEPTHWISE_CONV_2D" or layer.node.options.number("quantized_bias_type") != 2)
+    return int(layer.bias.dtype == _INT64)
 
 
 def _limits(layer: _Layer) -> tuple[int, int]:
@@ -158,6 +181,7 @@ def prepare_conv(node: Node) -> Prepared:
     layer = _layer(node, 4, 0)
     if len(layer.x.shape) != 4:
         raise node.invalid(f"the input has rank {len(layer.x.shape)}; 4 (NHWC) is allowed")
+    node.require(layer.bias is not None, "the bias is missing, which is mandatory here")
     channels, (outputs, filter_h, filter_w, per_group) = layer.x.shape[3], layer.w.shape
     groups = channels // per_group if per_group else 1
     if groups < 1 or groups * per_group != channels or outputs % groups:
@@ -178,7 +202,7 @@ def _conv(layer: _Layer, depth: int, p: Array) -> Callable[[Memory], Step]:
         def build_float(m: Memory) -> Step:
             bias, refill = bias_of(m)
             patches = m.scratch[0].view(np.float32)
-            return _chain(refill, bind(dot.conv_float, *m.inputs[:2], bias, m.outputs[0], patches, bounds, p))
+            return _chain(refill, bind(dot.conv_float, m.inputs[0], _weights(layer, m), bias, m.outputs[0], patches, bounds, p))
 
         return build_float
     factor, shift = _multipliers(layer, layer.x.dtype == UINT8)
@@ -200,7 +224,7 @@ def _dense(layer: _Layer, rows: int, depth: int, product32: bool) -> Callable[[M
 
         def build_float(m: Memory) -> Step:
             bias, refill = bias_of(m)
-            return _chain(refill, bind(dot.dense_float, *m.inputs[:2], bias, m.outputs[0], bounds, extents))
+            return _chain(refill, bind(dot.dense_float, m.inputs[0], _weights(layer, m), bias, m.outputs[0], bounds, extents))
 
         return build_float
     factor, shift = _multipliers(layer, product32)
@@ -234,7 +258,7 @@ def prepare_depthwise(node: Node) -> Prepared:
     def build(m: Memory) -> Step:
         bias, refill = bias_of(m)
         total = m.scratch[0].view(total_type)
-        return _chain(refill, bind(function, *m.inputs[:2], bias, *scales, m.outputs[0], total, *bounds, p))
+        return _chain(refill, bind(function, m.inputs[0], _weights(layer, m), bias, *scales, m.outputs[0], total, *bounds, p))
 
     return Prepared((shape,), build, (max(1, outputs) * total_type.itemsize,))
 

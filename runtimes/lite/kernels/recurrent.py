@@ -16,6 +16,7 @@ from opconform.runtimes.lite.quantize import (
     INT32,
     RANGES,
     check_quantized,
+    dequantized,
     float32,
     float_range,
     multiplier,
@@ -86,6 +87,11 @@ def prepare_svdf(node: Node) -> Prepared:
     if x.dtype == feature.dtype == time.dtype == state.dtype == out.dtype == _FLOAT:
         bounds = np.array(float_range(node), np.float32)
         node.require(bias is None or bias.dtype == _FLOAT, "the bias must be float32")
+    elif (x.dtype, feature.dtype, time.dtype, state.dtype, out.dtype) == (_FLOAT, INT8, INT8, _FLOAT, _FLOAT):
+        bounds = np.array(float_range(node), np.float32)
+        check_quantized(node, feature, time)
+        node.require(bias is None or bias.dtype == _FLOAT, "the bias must be float32")
+        node.require(feature.data is not None and time.data is not None, "int8 weights must be constants")
     elif (x.dtype, feature.dtype, out.dtype) == (INT8, INT8, INT8) and time.dtype == state.dtype in (INT8, INT16):
         node.require(bias is None or bias.dtype == INT32, "the bias must be int32")
         p = np.array([*extents, *_integers(node)], np.int64)
@@ -96,6 +102,8 @@ def prepare_svdf(node: Node) -> Prepared:
 
     def build(m: Memory) -> Step:
         inputs = list(m.inputs)
+        if bounds is not None and feature.dtype == INT8:
+            inputs[1], inputs[2] = dequantized(feature, inputs[1]), dequantized(time, inputs[2])
         if bias is None:
             inputs[3] = np.zeros(units, _FLOAT if bounds is not None else INT32)
         if bounds is not None:

@@ -123,8 +123,9 @@ def prepare_arg_max(node: Node) -> Prepared:
         raise node.unsupported(f"{x.dtype} is not supported")
     if axis.dtype not in _WHOLE or out.dtype not in _WHOLE or axis.size != 1:
         raise node.invalid(f"an axis of {axis.dtype}{list(axis.shape)} -> {out.dtype}; one int32 or int64 is allowed")
-    if (node.options.number("output_type") or 2) != (2 if out.dtype == np.int32 else 4):
-        raise node.invalid(f"output_type differs from the output's dtype {out.dtype}")
+    declared = node.options.number("output_type")
+    if declared != (2 if out.dtype == np.int32 else 4):
+        raise node.invalid(f"output_type has the code {declared} and the output is {out.dtype}")
     index = shapes.axis(node, shapes.values(node, axis)[0], len(x.shape))
     shape = x.shape[:index] + x.shape[index + 1 :]
     if x.shape[index] == 0:

@@ -1,7 +1,7 @@
 """RESIZE_BILINEAR.
 
-Integer arithmetic: ResizeBilinearInteger (int8, int16) and ResizeBilinear (uint8) of TFLite's
-internal/reference/resize_bilinear.h.
+Integer arithmetic: ResizeBilinearInteger of TFLite's internal/reference/resize_bilinear.h, for uint8 too
+(there LiteRT interpolates in float32).
 """
 
 from __future__ import annotations
@@ -40,24 +40,6 @@ def resize_float(x, cells, weights, out, p):
 
 
 @kernel
-def resize_bytes(x, cells, weights, out, p):
-    """Interpolate uint8 in float32, in the order of the reference, and add a half before truncating."""
-    height, width, channels, rows, columns = p[1], p[2], p[3], p[4], p[5]
-    one, half = np.float32(1), np.float32(0.5)
-    for line in range(p[0] * rows):
-        b, r = line // rows, line % rows
-        top, bottom, v = (b * height + cells[r]) * width, (b * height + cells[rows + r]) * width, weights[r]
-        for c in range(columns):
-            left, right, h = cells[2 * rows + c], cells[2 * rows + columns + c], weights[rows + c]
-            for d in range(channels):
-                total = np.float32(x[(top + left) * channels + d]) * (one - v) * (one - h)
-                total += np.float32(x[(bottom + left) * channels + d]) * v * (one - h)
-                total += np.float32(x[(top + right) * channels + d]) * (one - v) * h
-                total += np.float32(x[(bottom + right) * channels + d]) * v * h
-                out[(line * columns + c) * channels + d] = np.int64(total + half)
-
-
-@kernel
 def resize_fixed(x, cells, weights, out, p):
     """Interpolate integers with weights of 10 fractional bits; ties round away from zero."""
     height, width, channels, rows, columns = p[1], p[2], p[3], p[4], p[5]
@@ -76,7 +58,7 @@ def resize_fixed(x, cells, weights, out, p):
                 out[(line * columns + c) * channels + d] = -value if total < 0 else value
 
 
-_KERNELS = {_FLOAT: resize_float, UINT8: resize_bytes, INT8: resize_fixed, INT16: resize_fixed}
+_KERNELS = {_FLOAT: resize_float, UINT8: resize_fixed, INT8: resize_fixed, INT16: resize_fixed}
 
 
 def prepare(node: Node) -> Prepared:
@@ -94,10 +76,8 @@ def prepare(node: Node) -> Prepared:
     batch, height, width, channels = x.shape
     node.require(rows > 0 and columns > 0, f"a size of {rows} x {columns}; both must be positive")
     node.require(height > 0 and width > 0, f"nothing to interpolate in an input of {height} x {width}")
-    rule = _fixed_axis if x.dtype in (INT8, INT16) else _real_axis
-    exact = np.float64 if x.dtype == _FLOAT else np.float32
-    vertical = rule(height, rows, corners, half, exact)
-    horizontal = rule(width, columns, corners, half, exact)
+    rule = _real_axis if x.dtype == _FLOAT else _fixed_axis
+    vertical, horizontal = rule(height, rows, corners, half), rule(width, columns, corners, half)
     cells = np.concatenate([vertical[0], vertical[1], horizontal[0], horizontal[1]])
     weights = np.concatenate([vertical[2], horizontal[2]])
     p = np.array([batch, height, width, channels, rows, columns])
@@ -108,18 +88,17 @@ def prepare(node: Node) -> Prepared:
     return Prepared(((batch, rows, columns, channels),), build)
 
 
-def _real_axis(extent: int, count: int, corners: bool, half: bool, dtype: type[np.floating]) -> tuple[Array, Array, Array]:
+def _real_axis(extent: int, count: int, corners: bool, half: bool) -> tuple[Array, Array, Array]:
     """Return lower and upper cell and the share of the upper one, for each output cell of one axis."""
     stretch = corners and count > 1
-    scale = dtype(extent - stretch) / dtype(count - stretch)
-    index = np.arange(count).astype(dtype)
-    at = (index + dtype(0.5)) * scale - dtype(0.5) if half else index * scale
+    scale = (extent - stretch) / (count - stretch)
+    at = (np.arange(count) + 0.5) * scale - 0.5 if half else np.arange(count) * scale
     lower = np.clip(np.floor(at).astype(np.int64), 0, extent - 1)
     upper = np.clip(np.ceil(at).astype(np.int64), 0, extent - 1)
-    return lower, upper, at - lower.astype(dtype)
+    return lower, upper, at - lower
 
 
-def _fixed_axis(extent: int, count: int, corners: bool, half: bool, _: object) -> tuple[Array, Array, Array]:
+def _fixed_axis(extent: int, count: int, corners: bool, half: bool) -> tuple[Array, Array, Array]:
     """As `_real_axis`, with 10 fractional bits; a rounded scale may overshoot, hence the upper limit."""
     stretch = corners and count > 1
     scale = (1024 * (extent - stretch) + (count - stretch) // 2) // (count - stretch)
