@@ -102,7 +102,7 @@ def padded(shape: Shape, pads: Sequence[Sequence[int]]) -> Shape:
 def gathered(shape: Shape, positions: Shape, axis: int, batch_dims: int) -> Shape:
     """Return the shape of GATHER's result."""
     axis = _normal(axis, len(shape))
-    batch = batch_dims % (len(positions) + 1) if batch_dims < 0 else batch_dims
+    batch = batch_dims + len(positions) if batch_dims < 0 else batch_dims
     return (*shape[:axis], *positions[batch:], *shape[axis + 1 :])
 
 

@@ -34,7 +34,7 @@ def concatenation(*parts: Array, axis: int, **_: Any) -> Array:
 def gather(x: Array, positions: Array, *, axis: int, batch_dims: int, **_: Any) -> Array:
     """Take slices of x along the axis; the first batch_dims dimensions of x and positions go together."""
     axis = axis % x.ndim
-    batch = batch_dims % (positions.ndim + 1) if batch_dims < 0 else batch_dims
+    batch = batch_dims + positions.ndim if batch_dims < 0 else batch_dims
     result = np.zeros((*x.shape[:axis], *positions.shape[batch:], *x.shape[axis + 1 :]), dtype=x.dtype)
     for at in np.ndindex(x.shape[:batch]):
         result[at] = np.take(x[at], positions[at], axis=axis - batch)

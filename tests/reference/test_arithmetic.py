@@ -1,0 +1,102 @@
+"""ADD, MUL, DIV, LESS and SELECT_V2, against values worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from opconform.harness.model import Quant
+from opconform.harness.numerics import FAMILIES
+from opconform.runtimes.reference.kernels import arithmetic as ops
+
+DOUBLE, SINGLE = FAMILIES["double_rounding"], FAMILIES["single_rounding"]
+
+
+def run(twin, a, b, scales, zeros=(0, 0, 0), dtype="int8", activation="NONE", rescale=DOUBLE):
+    q = {name: Quant((s,), (z,)) for name, s, z in zip(("a", "b", "y"), scales, zeros, strict=False)}
+    dtypes = {"a": dtype, "b": dtype, "y": dtype}
+    result = twin(np.array(a), np.array(b), q=q, dtypes=dtypes, rescale=rescale, activation=activation)
+    return np.asarray(result).tolist()
+
+
+def test_real_arithmetic_broadcasts_and_clamps():
+    a, b = np.array([[1.0], [-4.0]]), np.array([2.0, 5.0])
+    assert ops.add(a, b, activation="NONE").tolist() == [[3, 6], [-2, 1]]
+    assert ops.add(a, b, activation="RELU_N1_TO_1").tolist() == [[1, 1], [-1, 1]]
+    assert ops.mul(a, b, activation="RELU").tolist() == [[2, 5], [0, 0]]
+    assert ops.div(a, b, activation="NONE").tolist() == [[0.5, 0.2], [-2, -0.8]]
+
+
+def test_integer_quotients_are_cut_towards_zero():
+    a, b = np.array([7, -7, 7, -7, 6]), np.array([2, 2, -2, -2, 3])
+    assert ops.div(a, b, activation="NONE").tolist() == [3, -3, -3, 3, 2]
+
+
+def test_add_int_is_exact_where_the_scales_are_powers_of_two():
+    # 10 * 0.5 + 6 * 0.25 = 6.5 = 13 quanta; with zero points 2, -1 and 4 the same one further on.
+    assert run(ops.add_int, [10], [6], (0.5, 0.25, 0.5)) == [13]
+    assert run(ops.add_int, [12], [5], (0.5, 0.25, 0.5), (2, -1, 4)) == [17]
+
+
+def test_add_int_rounds_halves_away_from_zero():
+    # 0.25 / 0.5 is half a quantum.
+    assert run(ops.add_int, [0, 0], [1, -1], (0.5, 0.25, 0.5)) == [1, -1]
+
+
+def test_add_int_saturates_and_clamps():
+    assert run(ops.add_int, [100, -100], [100, -100], (1.0, 1.0, 0.5)) == [127, -128]
+    assert run(ops.add_int, [5, -5, 100], [0, 0, 0], (1.0, 1.0, 1.0), activation="RELU6") == [5, 0, 6]
+
+
+def test_add_int_of_16_bits_keeps_15_bits_of_headroom():
+    # 20 bits would overflow 32 with operands of 16 bits.
+    assert run(ops.add_int, [32767, -32768], [32767, -32768], (1.0, 1.0, 2.0), dtype="int16") == [32767, -32768]
+
+
+def test_mul_int_rounds_twice():
+    # 6 * 0.25 * (1 - 2**-24) is just below 1.5: the high multiply rounds to 6 quarters, and the shift then to 2.
+    scales = (0.25 * (1 - 2.0**-24), 1.0, 1.0)
+    assert run(ops.mul_int, [6], [1], scales) == [2]
+    assert run(ops.mul_int, [6], [1], scales, rescale=SINGLE) == [1]
+
+
+def test_mul_int_subtracts_zero_points_before_it_multiplies():
+    # (5 - 3) * (1 - -2) * 0.5 * 0.5 / 0.5 = 3, and 4 more.
+    assert run(ops.mul_int, [5], [1], (0.5, 0.5, 0.5), (3, -2, 4)) == [7]
+
+
+@pytest.mark.parametrize(("n", "d", "expected"), [(7, 2, 28), (1, 3, 3), (-1, 3, -3), (7, -2, -28), (0, 5, 0)])
+def test_div_int_is_the_rounded_quotient(n, d, expected):
+    assert run(ops.div_int, [n], [d], (1.0, 1.0, 0.125)) == [expected]
+
+
+def test_div_int_of_a_tiny_numerator_is_zero():
+    # 2**-8 / 100 quanta: the last shift is 44 bits, more than a 32-bit shift can do.
+    assert run(ops.div_int, [1, -1], [100, 100], (2.0**-8, 1.0, 1.0)) == [0, 0]
+
+
+def test_div_int_agrees_with_real_division_within_a_step():
+    a, b = np.meshgrid(np.arange(-128, 128), np.setdiff1d(np.arange(-128, 128), [7]))
+    got = np.array(run(ops.div_int, a, b, (0.3, 0.11, 0.21), (3, 7, -5)))
+    real = np.clip((a - 3) * 0.3 / ((b - 7) * 0.11) / 0.21 - 5, -128, 127)
+    assert np.max(np.abs(got - real)) < 0.5 + 1e-3
+
+
+def test_less_is_false_for_nan_and_for_equals():
+    a, b = np.array([1.0, np.nan, 1.0, -0.0]), np.array([2.0, 2.0, np.nan, 0.0])
+    assert ops.less(a, b).tolist() == [True, False, False, False]
+
+
+def test_less_int_compares_real_values_not_stored_ones():
+    # 10 * 0.5 = 5 and 30 * 0.25 = 7.5; 12 * 0.5 = 6 = 24 * 0.25.
+    assert run(ops.less_int, [10, 12, 30], [30, 24, 10], (0.5, 0.25)) == [True, False, False]
+
+
+def test_less_int_loses_what_is_below_its_grid():
+    # In steps of 2**-8: 0.256 -> 0, 0.512 -> 1, 0.768 -> 1.
+    assert run(ops.less_int, [1, 2], [2, 3], (0.001, 0.001)) == [True, False]
+
+
+def test_select_takes_each_element_by_its_condition():
+    condition = np.array([[True], [False]])
+    assert ops.select_v2(condition, np.array([1, 2]), np.array([8])).tolist() == [[1, 2], [8, 8]]
