@@ -58,6 +58,8 @@ def spoilt(manner: str, kind: int, sequence: int, payload: bytes) -> bytes:
         case "torn":
             os.write(1, good[:25])
             sys.exit(7)
+        case "stale":
+            sys.exit(7)
         case "chatty":
             os.write(2, b"x" * 300_000 + b"\n")
     return good
@@ -70,7 +72,8 @@ def main(manner: str) -> None:
         os.close(1)
     while True:
         _, kind, _, _, sequence, length, _ = HEADER.unpack(read(HEADER.size))
-        read(length)
+        if read(length) == b"say":
+            os.write(2, b"words about the first model\n")
         answer, payload = ANSWERS[kind]
         data = spoilt(manner, answer, sequence, payload) if kind == 3 else frame(answer, sequence, payload)
         os.write(1, data)

@@ -189,6 +189,16 @@ def test_a_program_that_fills_stderr_is_not_held_up() -> None:
     executor.close()
 
 
+def test_what_was_said_of_one_model_does_not_explain_the_death_of_the_next() -> None:
+    executor = rude("stale")
+    assert isinstance(executor.execute(b"say", []), Produced)
+    assert executor.execute(b"", [(A,)]) == Crashed("exited with status 7 during RUN of vector 0")
+    assert executor.execute(b"say", [(A,)]) == Crashed(
+        "exited with status 7 during RUN of vector 0: words about the first model"
+    )
+    executor.close()
+
+
 def test_a_fault_shows_its_registers() -> None:
     executor = rude("fault")
     detail = (
@@ -244,13 +254,18 @@ def gone(pid: int, seconds: float = 20) -> bool:
 
 def test_no_worker_outlives_a_harness_that_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "harness.py"
+    (tmp_path / "add.tflite").write_bytes(ADD)
     script.write_text(
-        "import os, sys, time\n"
+        "import pathlib, sys\n"
+        "import numpy as np\n"
+        "from opconform.harness.isolate import Isolated, Limits\n"
         "from opconform.harness.pipes import ForkServer, Pipes\n"
         f"pipes = Pipes(ForkServer('{FAKES}/fakes.py:hangs'))\n"
-        "pipes.start()\n"
+        "executor, zeros = Isolated(pipes, Limits(run=100)), np.zeros((2, 3), np.float32)\n"
+        f"model = pathlib.Path('{tmp_path}/add.tflite').read_bytes()\n"
+        "executor.open_only(model)\n"
         "print(pipes._child.pid, flush=True)\n"
-        "time.sleep(60)\n"
+        "executor.execute(model, [(zeros, zeros)])\n"
     )
     reader, writer = os.pipe()
     harness = os.posix_spawn(
@@ -259,7 +274,9 @@ def test_no_worker_outlives_a_harness_that_is_killed(tmp_path: Path) -> None:
     os.close(writer)
     with os.fdopen(reader) as file:
         worker = int(file.readline())
-    assert alive(worker)
+    spinning = time.clock_gettime(~worker << 3 | 2) + 0.1
+    while time.clock_gettime(~worker << 3 | 2) < spinning:
+        time.sleep(0.01)
     os.kill(harness, signal.SIGKILL)
     os.waitpid(harness, 0)
     assert gone(worker)
