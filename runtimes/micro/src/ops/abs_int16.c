@@ -12,7 +12,7 @@ static opc_status set_up(opc_node *node, opc_tensor *x, opc_tensor *y, opc_multi
     if (opc_zero_point(x, 0) != 0 || opc_zero_point(y, 0) != 0) {
         return OPC_FAIL(node, OPC_INVALID_MODEL, "zero points of int16 must be 0");
     }
-    *m = opc_multiplier_of(opc_scale(x, 0) / opc_scale(y, 0), 1.0f, 1.0f, 0);
+    *m = opc_multiplier_of(opc_scale(x, 0), 1.0f, opc_scale(y, 0), 0);
     return OPC_OK;
 }
 

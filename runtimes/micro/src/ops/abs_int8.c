@@ -6,7 +6,7 @@ static opc_status set_up(opc_node *node, opc_tensor *x, opc_tensor *y, opc_multi
     OPC_TRY(opc_fetch_unary(node, x, y));
     OPC_TRY(opc_need_quantized(node, x, y));
     /* 1 needs no rescaling: it would only shift left and right again */
-    *m = opc_multiplier_of(opc_scale(x, 0) / opc_scale(y, 0), 1.0f, 1.0f, 0);
+    *m = opc_multiplier_of(opc_scale(x, 0), 1.0f, opc_scale(y, 0), 0);
     return OPC_OK;
 }
 

@@ -24,11 +24,11 @@ static opc_status invoke(opc_node *node) {
     opc_odometer_start(&out, &in[0], ~axes);
     opc_odometer_start(&over, &in[0], axes);
     for (uint32_t i = 0; i < y.elements; i++, opc_odometer_next(&out)) {
-        int32_t sum = 0;
+        int64_t sum = 0; /* |sum| < 2^30 * 2^31 */
         for (uint32_t k = 0; k < over.count; k++, opc_odometer_next(&over)) {
-            sum = opc_add32(sum, x[out.offset + over.offset]);
+            sum += x[out.offset + over.offset];
         }
-        ((int32_t *)y.data)[i] = over.count == 0 ? 0 : sum / (int32_t)over.count; /* the mean of nothing is 0 here */
+        ((int32_t *)y.data)[i] = over.count == 0 ? 0 : (int32_t)(sum / (int64_t)over.count); /* the mean of nothing is 0 here */
     }
     return OPC_OK;
 }
