@@ -38,8 +38,15 @@ class Resources:
 class Body(Protocol):
     """A subgraph in memory of its own."""
 
-    inputs: Sequence[Array]
-    outputs: Sequence[Array]
+    @property
+    def inputs(self) -> Sequence[Array]:
+        """Flat input tensors."""
+        ...
+
+    @property
+    def outputs(self) -> Sequence[Array]:
+        """Flat output tensors."""
+        ...
 
     def run(self) -> None:
         """Compute the outputs from the inputs."""
@@ -49,8 +56,15 @@ class Body(Protocol):
 class BodyPlan(Protocol):
     """A planned subgraph: how much memory it needs, and what it computes."""
 
-    arena: int
-    output_shapes: Sequence[Shape | None]
+    @property
+    def arena(self) -> int:
+        """Bytes of memory that it needs."""
+        ...
+
+    @property
+    def output_shapes(self) -> Sequence[Shape | None]:
+        """Shapes of the outputs; None where they depend on data."""
+        ...
 
     def start(self, arena: Array) -> Body:
         """Bind it to memory."""
@@ -71,7 +85,9 @@ class Services:
 def prepare_var_handle(node: Node, services: Services) -> Prepared:
     """Prepare VAR_HANDLE: write the variable's handle."""
     out = node.output()
-    node.require(out.dtype == np.int32 and out.size == 1, f"the output is {out.dtype}{list(out.shape)}; one resource is allowed")
+    node.require(
+        out.dtype == np.int32 and out.size == 1, f"the output is {out.dtype}{list(out.shape)}; one resource is allowed"
+    )
     handle = services.resources.handle(node.options.text("container"), node.options.text("shared_name"))
     return Prepared((out.shape,), lambda m: lambda: m.outputs[0].fill(handle))
 
@@ -129,7 +145,7 @@ def prepare_assign(node: Node, services: Services) -> Prepared:
 
 
 def prepare_while(node: Node, services: Services) -> Prepared:
-    """Prepare WHILE: both subgraphs get their memory in this operator's scratch, and run until the condition is false."""
+    """Prepare WHILE: both subgraphs live in this operator's scratch and run until the condition is false."""
     inputs = [node.input(i) for i in range(len(node.inputs))]
     node.require(len(inputs) == len(node.outputs), f"{len(inputs)} inputs and {len(node.outputs)} outputs")
     shapes = tuple(operand.shape for operand in inputs)

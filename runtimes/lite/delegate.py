@@ -25,7 +25,10 @@ class DelegatedNode:
 class Delegate(Protocol):
     """What executes parts of a model in the interpreter's place."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The variant that selects it."""
+        ...
 
     def takes(self, node: Node) -> bool:
         """Tell whether the delegate executes this operator; the answer must not change."""

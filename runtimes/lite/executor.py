@@ -71,8 +71,7 @@ def make_plan(graph: Subgraph, index: int, services: Services, shapes: Sequence[
     for position, operator in enumerate(graph.operators):
         where = f"{operator.op} (operator {position} of subgraph {index})"
         nodes.append(_plan_node(graph, operator, where, operands, dynamic, services, free))
-    units = _units(nodes, services.delegate)
-    slots, requests, units = _requests(graph, operands, units)
+    slots, requests, units = _requests(graph, operands, _units(nodes, services.delegate))
     offsets, arena = place(requests)
     return Plan(
         graph,
@@ -215,7 +214,9 @@ def attach(plan: Plan, arena: Array) -> Executor:
     executor = Executor(plan, flats, [operand.shape for operand in plan.operands])
     executor.largest.update({tensor: flats[tensor] for tensor in plan.dynamic})
     for unit in plan.units:
-        if plan.delegate is not None and all(plan.delegate.takes(planned.node) and planned.prepared for planned in unit):
+        if plan.delegate is not None and all(
+            plan.delegate.takes(planned.node) and planned.prepared for planned in unit
+        ):
             nodes = [DelegatedNode(planned.node, _memory(planned, executor, arena)) for planned in unit]
             executor.steps.append(plan.delegate.compile(nodes))
         else:
@@ -266,8 +267,8 @@ def _deferred(planned: PlannedNode, executor: Executor) -> Step:
 
     def run() -> None:
         present = [t for t in operator.inputs if t >= 0]
-        key = ([executor.shapes[t] for t in present], [executor.flats[t].ctypes.data for t in present])
-        key = (*key, [executor.flats[t].tobytes() for t in values if t >= 0])
+        known = [executor.flats[t].tobytes() for t in values if t >= 0]
+        key = ([executor.shapes[t] for t in present], [executor.flats[t].ctypes.data for t in present], known)
         if not cached or cached[0][0] != key:
             prepared = prepare_node(_present(planned, executor, values), services)
             if any(math.prod(shape) >= _MAX_ELEMENTS for shape in prepared.shapes):

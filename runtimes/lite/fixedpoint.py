@@ -9,26 +9,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from opconform.runtimes.lite.jit import helper
+from opconform.runtimes.lite.jit import Number, helper
 
 INT32_MAX = 2147483647
 INT32_MIN = -2147483648
 
 
 @helper
-def wrap32(x: int) -> int:
+def wrap32(x: Number) -> Number:
     """Reduce to 32 bits, two's complement."""
     return np.int64(np.int32(x))
 
 
 @helper
-def clamp(x: int, low: int, high: int) -> int:
+def clamp(x: Number, low: Number, high: Number) -> Number:
     """Limit x to [low, high]."""
     return min(max(x, low), high)
 
 
 @helper
-def high_product(a: int, b: int) -> int:
+def high_product(a: Number, b: Number) -> Number:
     """Return round(a * b / 2**31), ties up; the one product that overflows saturates."""
     if a == INT32_MIN and b == INT32_MIN:
         return np.int64(INT32_MAX)
@@ -37,7 +37,7 @@ def high_product(a: int, b: int) -> int:
 
 
 @helper
-def rounding_shift(x: int, bits: int) -> int:
+def rounding_shift(x: Number, bits: Number) -> Number:
     """Return x / 2**bits rounded to nearest, ties away from zero; 0 <= bits <= 62."""
     one = np.int64(1)
     mask = (one << bits) - one
@@ -46,14 +46,14 @@ def rounding_shift(x: int, bits: int) -> int:
 
 
 @helper
-def rescale(x: int, multiplier: int, shift: int) -> int:
+def rescale(x: Number, multiplier: Number, shift: Number) -> Number:
     """Return x * multiplier * 2**(shift - 31) with two roundings; x and the multiplier are int32."""
     left = max(shift, np.int64(0))
     return rounding_shift(high_product(wrap32(x << left), multiplier), left - shift)
 
 
 @helper
-def rescale_wide(x: int, multiplier: int, shift: int) -> int:
+def rescale_wide(x: Number, multiplier: Number, shift: Number) -> Number:
     """Rescale a 48-bit accumulator of the int16 kernels with a 16-bit multiplier and one rounding, ties up."""
     reduced = np.int64(32767)
     if multiplier < 2147418112:  # 0x7FFF0000: rounding it up would need a 17th bit
@@ -64,13 +64,13 @@ def rescale_wide(x: int, multiplier: int, shift: int) -> int:
 
 
 @helper
-def saturating_left_shift(x: int, bits: int) -> int:
+def saturating_left_shift(x: Number, bits: Number) -> Number:
     """Return x * 2**bits, limited to int32."""
     return clamp(x << bits, np.int64(INT32_MIN), np.int64(INT32_MAX))
 
 
 @helper
-def leading_zeros(x: int) -> int:
+def leading_zeros(x: Number) -> Number:
     """Count the leading zero bits of a 32-bit value; 32 for zero."""
     count = np.int64(32)
     while x > 0:
@@ -80,7 +80,7 @@ def leading_zeros(x: int) -> int:
 
 
 @helper
-def exp_unit(a: int) -> int:
+def exp_unit(a: Number) -> Number:
     """Return exp(a) in Q0.31 for a in [-1/4, 0), Q0.31: Taylor at -1/8 up to the fourth power."""
     x = a + 268435456
     x2 = high_product(x, x)
@@ -92,7 +92,7 @@ def exp_unit(a: int) -> int:
 
 
 @helper
-def exp_factor(result: int, remainder: int, bit: int, factor: int) -> int:
+def exp_factor(result: Number, remainder: Number, bit: Number, factor: Number) -> Number:
     """Multiply by a constant exp(-2**k) where the remainder has this bit."""
     if remainder & (np.int64(1) << bit):
         return high_product(result, factor)
@@ -100,7 +100,7 @@ def exp_factor(result: int, remainder: int, bit: int, factor: int) -> int:
 
 
 @helper
-def exp_negative(a: int, integer_bits: int) -> int:
+def exp_negative(a: Number, integer_bits: Number) -> Number:
     """Return exp(a) in Q0.31 for a <= 0 in Q(integer_bits), 4 or 5 integer bits."""
     if a == 0:
         return np.int64(INT32_MAX)
@@ -121,7 +121,7 @@ def exp_negative(a: int, integer_bits: int) -> int:
 
 
 @helper
-def newton_reciprocal(a: int) -> int:
+def newton_reciprocal(a: Number) -> Number:
     """Return 2 / (1 + a) in Q2.29 for a in [0, 1), Q0.31: three Newton steps on (1 + a) / 2."""
     half = (a + np.int64(INT32_MAX) + 1) >> 1
     x = 1515870810 + high_product(half, -1010580540)
@@ -132,13 +132,13 @@ def newton_reciprocal(a: int) -> int:
 
 
 @helper
-def one_over_one_plus(a: int) -> int:
+def one_over_one_plus(a: Number) -> Number:
     """Return 1 / (1 + a) in Q0.31 for a in [0, 1), Q0.31."""
     return saturating_left_shift(newton_reciprocal(a), 1)
 
 
 @helper
-def logistic_fixed(a: int) -> int:
+def logistic_fixed(a: Number) -> Number:
     """Return the logistic function in Q0.31 of a in Q4.27."""
     if a == 0:
         return np.int64(1073741824)
@@ -147,7 +147,7 @@ def logistic_fixed(a: int) -> int:
 
 
 @helper
-def tanh_fixed(a: int) -> int:
+def tanh_fixed(a: Number) -> Number:
     """Return tanh in Q0.31 of a in Q4.27: the exponential of 2a is that of a read as Q5.26."""
     if a == 0:
         return np.int64(0)
@@ -157,19 +157,19 @@ def tanh_fixed(a: int) -> int:
 
 
 @helper
-def reciprocal_bits(x: int, integer_bits: int) -> int:
+def reciprocal_bits(x: Number, integer_bits: Number) -> Number:
     """Return how many bits the divisor x > 0 stands over one half of its unit: the exponent of `reciprocal`."""
     return integer_bits - leading_zeros(x)
 
 
 @helper
-def reciprocal(x: int) -> int:
+def reciprocal(x: Number) -> Number:
     """Return 1 / x in Q0.31, x > 0 normalized to [1, 2) first."""
     return one_over_one_plus((x << leading_zeros(x)) - 2147483648)
 
 
 @helper
-def inverse_sqrt_shift(x: int) -> int:
+def inverse_sqrt_shift(x: Number) -> Number:
     """Return the right shift that belongs to `inverse_sqrt`."""
     if x <= 1:
         return np.int64(0)
@@ -182,7 +182,7 @@ def inverse_sqrt_shift(x: int) -> int:
 
 
 @helper
-def inverse_sqrt(x: int) -> int:
+def inverse_sqrt(x: Number) -> Number:
     """Return 1 / sqrt(x) as a Q0.31 multiplier for x >= 0: five Newton steps in Q3.28 on x in [1/4, 1)."""
     if x <= 1:
         return np.int64(INT32_MAX)

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from opconform.runtimes.lite.jit import helper
+from opconform.runtimes.lite.jit import Number, helper
 
 _LOG2E = 1.4426950408889634
 _LN2_HIGH = 0.6931471803691238
@@ -18,7 +18,7 @@ _ROUNDER = 6755399441055744.0  # 1.5 * 2**52: adding and subtracting it rounds t
 
 
 @helper
-def exp64(x):
+def exp64(x: Number) -> Number:
     """Return exp(x) for |x| <= 700; values beyond are limited to that, NaN stays NaN."""
     x = -700.0 if x < -700.0 else x
     x = 700.0 if x > 700.0 else x
@@ -42,7 +42,7 @@ def exp64(x):
 
 
 @helper
-def tanh64(x):
+def tanh64(x: Number) -> Number:
     """Return tanh(x); below 1e-4 two terms of the series, where the quotient would cancel."""
     size = abs(x)
     e = exp64(-2.0 * size)

@@ -108,7 +108,7 @@ class LiteSession:
         return executor
 
     def run(self, inputs: Sequence[Array]) -> Sequence[Array]:
-        """Invoke once; the outputs are copies. Inputs of other shapes are taken where the model declares them unknown."""
+        """Invoke once; the outputs are copies. Inputs may have other shapes where the model declares them unknown."""
         targets = self._inputs
         if len(inputs) != len(targets):
             raise InvalidModel(f"{len(inputs)} inputs are given; the model has {len(targets)}")
@@ -127,7 +127,9 @@ class LiteSession:
         for position, (given, target) in enumerate(zip(inputs, self._inputs, strict=True)):
             tensor = self._graph.tensors[self._graph.inputs[position]]
             if given.shape != target.shape and not (tensor.dynamic and len(given.shape) == len(tensor.shape)):
-                raise InvalidModel(f"input {position} has the shape {list(given.shape)}; {list(tensor.shape)} is needed")
+                raise InvalidModel(
+                    f"input {position} has the shape {list(given.shape)}; {list(tensor.shape)} is needed"
+                )
         self._executor = self._start([given.shape for given in inputs])
         return self._inputs
 

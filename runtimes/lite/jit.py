@@ -16,7 +16,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, TypeVar
@@ -28,6 +27,8 @@ import numpy as np
 from opconform.harness.model import Array
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+#: A number in compiled code; its machine type follows from the arrays, which no annotation can say.
+Number = Any
 
 #: error_model: a division must not raise, or no loop with one becomes vector code. No fast-math: NaN, infinities
 #: and signed zeros are part of the operators' contracts; only `summing_kernel` may reorder sums.
@@ -68,23 +69,34 @@ def bind(function: Callable[..., None], *arrays: Array) -> Callable[[], object]:
 
     Machine code works on the memory itself: the callable keeps the arrays alive.
     """
-    plain = [array.view(np.uint8) if array.dtype == np.bool_ else array for array in arrays]
-    dtypes = tuple([array.dtype.str for array in plain])
-    if os.environ.get(CHECKED_VARIABLE):
-        return functools.partial(_checked(function, dtypes), *plain)
+    dtypes = tuple([array.dtype.str for array in arrays])
+    if _checks():
+        return functools.partial(_checked(function, dtypes), *[_unsigned(array) for array in arrays])
     code = _load(function, dtypes)
-    return functools.partial(code, *_UNUSED, *[_pointer(array) for array in plain])
+    addresses = [array.__array_interface__["data"][0] for array in arrays]
+
+    def run(_alive: tuple[Array, ...] = arrays) -> None:
+        code(_NOWHERE, _NOWHERE, *addresses)
+
+    return run
 
 
-def _pointer(array: Array) -> ctypes.c_void_p:
-    pointer = ctypes.c_void_p(array.ctypes.data)
-    pointer.keeps = array  # type: ignore[attr-defined]
-    return pointer
+@functools.lru_cache(maxsize=1)
+def _checks() -> bool:
+    return bool(os.environ.get(CHECKED_VARIABLE))
+
+
+def _unsigned(array: Array) -> Array:
+    return array.view(np.uint8) if array.dtype == np.bool_ else array
+
+
+def _element(dtype: str) -> np.dtype[Any]:
+    """Return the dtype by which machine code reads an array: a bool is a byte."""
+    return np.dtype(np.uint8) if dtype == "|b1" else np.dtype(dtype)
 
 
 #: numba's calling convention starts with where to put the result and the exception; a kernel has neither.
 _NOWHERE = ctypes.create_string_buffer(64)
-_UNUSED = (ctypes.c_void_p(ctypes.addressof(_NOWHERE)),) * 2
 
 
 def cache_directory() -> Path:
@@ -100,7 +112,7 @@ def object_code(function: Callable[..., None], dtypes: tuple[str, ...]) -> bytes
     return _object(function, dtypes)[1]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _load(function: Callable[..., None], dtypes: tuple[str, ...]) -> Callable[..., object]:
     symbol, code = _object(function, dtypes)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
@@ -165,7 +177,7 @@ def _codes(function: Callable[..., Any]) -> Iterator[FunctionType]:
             continue
         seen[current.__qualname__] = current
         found = (current.__globals__.get(name) for name in current.__code__.co_names)
-        waiting += [value for value in found if hasattr(value, _MARK)]
+        waiting += [value for value in found if isinstance(value, FunctionType) and hasattr(value, _MARK)]
     return iter(seen.values())
 
 
@@ -183,22 +195,24 @@ def _options(function: Callable[..., Any]) -> dict[str, Any]:
 
 def _compile(function: Callable[..., None], dtypes: tuple[str, ...]) -> bytes:
     import numba
-    from numba.core import types
+    import numba.core.types
 
+    types: Any = numba.core.types  # its classes are not typed
     _register_helpers(function)
-    pointers = [types.CPointer(numba.from_dtype(np.dtype(dtype))) for dtype in dtypes]
+    pointers = [types.CPointer(numba.from_dtype(_element(dtype))) for dtype in dtypes]
     compiled = numba.njit(types.void(*pointers), **_options(function))(function)
-    overload = next(iter(compiled.overloads.values()))
-    return f"{overload.fndesc.llvm_func_name}\n".encode() + overload.library._get_compiled_object()
+    result: Any = next(iter(compiled.overloads.values()))
+    code: bytes = result.library._get_compiled_object()
+    return f"{result.fndesc.llvm_func_name}\n".encode() + code
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _checked(function: Callable[..., None], dtypes: tuple[str, ...]) -> Callable[..., object]:
     import numba
     from numba.core import types
 
     _register_helpers(function)
-    arrays = [types.Array(numba.from_dtype(np.dtype(dtype)), 1, "C") for dtype in dtypes]
+    arrays = [types.Array(numba.from_dtype(_element(dtype)), 1, "C") for dtype in dtypes]
     checked: Callable[..., object] = numba.njit(types.void(*arrays), error_model="numpy", boundscheck=True)(function)
     return checked
 

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from opconform.runtimes.lite.graph import Node, Prepared
-from opconform.runtimes.lite.kernels import binary, conv, convert, indexed, layout, norm, pool, recurrent, reduce, resize, unary
+from opconform.runtimes.lite.kernels import (
+    binary,
+    conv,
+    convert,
+    indexed,
+    layout,
+    norm,
+    pool,
+    recurrent,
+    reduce,
+    resize,
+    unary,
+)
 
 Prepare = Callable[[Node], Prepared]
 

@@ -6,27 +6,25 @@ Offsets between tables only point forward, so a walk that counts what it visits 
 
 from __future__ import annotations
 
-import struct
-from dataclasses import dataclass
-
-import numpy as np
+from struct import Struct, unpack_from
+from typing import NamedTuple
 
 from opconform.harness import schema
 from opconform.harness.model import CODE_TO_DTYPE, DTYPES, Array, Shape
 from opconform.harness.runtime import InvalidModel, Unsupported
 from opconform.runtimes.lite.graph import Model, Operator, Options, Quantization, Subgraph, Tensor
 
-_U32 = struct.Struct("<I")
-_I32 = struct.Struct("<i")
-_U16 = struct.Struct("<H")
+_U32 = Struct("<I").unpack_from
+_I32 = Struct("<i").unpack_from
+_HEAD = Struct("<HH").unpack_from
+_WIDTHS = {"<b": 1, "<B": 1, "<i": 4, "<I": 4, "<Q": 8}
 _MAX_RANK = 8
 _MAX_ELEMENTS = 1 << 31  # so that every index fits in int32
 _NUMPY = {code: DTYPES[name][0] for code, name in CODE_TO_DTYPE.items()}
 _TABLES = {name: (table.code, table.fields) for name, table in schema.OPTIONS.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """A checked table: its position, its field offsets by slot (0: absent) and its size."""
 
     at: int
@@ -51,31 +49,34 @@ class _Reader:
             raise self.fail(f"more tables than the file has room for, the last a {what}", at)
         if at < 4 or at + 4 > self.size:
             raise self.fail(f"{what} outside the file", at)
-        vtable = at - _I32.unpack_from(self.buffer, at)[0]
+        vtable = at - _I32(self.buffer, at)[0]
         if vtable < 4 or vtable + 4 > self.size:
             raise self.fail(f"field offsets of {what} outside the file", vtable)
-        length, size = struct.unpack_from("<HH", self.buffer, vtable)
+        length, size = _HEAD(self.buffer, vtable)
         if length < 4 or length & 1 or vtable + length > self.size or at + size > self.size or size < 4:
             raise self.fail(f"{what} with a wrong size", at)
-        return Table(at, struct.unpack_from(f"<{(length - 4) // 2}H", self.buffer, vtable + 4), size)
+        return Table(at, unpack_from(f"<{length // 2 - 2}H", self.buffer, vtable + 4), size)
 
     def scalar(self, table: Table, slot: int, code: str, default: int) -> int:
-        offset = table.offsets[slot] if slot < len(table.offsets) else 0
+        at, offsets, size = table
+        offset = offsets[slot] if slot < len(offsets) else 0
         if not offset:
             return default
-        if offset + struct.calcsize(code) > table.size:
-            raise self.fail(f"a field outside its table of {table.size} bytes", table.at)
-        return int(struct.unpack_from(code, self.buffer, table.at + offset)[0])
+        if offset + _WIDTHS[code] > size:
+            raise self.fail(f"a field outside its table of {size} bytes", at)
+        number: int = unpack_from(code, self.buffer, at + offset)[0]
+        return number
 
     def target(self, table: Table, slot: int) -> int:
         """Follow an offset field; 0 where it is absent."""
-        offset = table.offsets[slot] if slot < len(table.offsets) else 0
+        at, offsets, size = table
+        offset = offsets[slot] if slot < len(offsets) else 0
         if not offset:
             return 0
-        if offset + 4 > table.size:
-            raise self.fail(f"a field outside its table of {table.size} bytes", table.at)
-        at = table.at + offset
-        at += _U32.unpack_from(self.buffer, at)[0]
+        if offset + 4 > size:
+            raise self.fail(f"a field outside its table of {size} bytes", at)
+        at += offset
+        at += int(_U32(self.buffer, at)[0])
         if at + 4 > self.size:
             raise self.fail("an offset outside the file", table.at)
         return at
@@ -84,7 +85,7 @@ class _Reader:
         """Return the length of the vector at `at`, 0 for none."""
         if not at:
             return 0
-        count = int(_U32.unpack_from(self.buffer, at)[0])
+        count: int = _U32(self.buffer, at)[0]
         if at + 4 + count * width > self.size:
             raise self.fail(f"{what} of {count} elements runs past the end", at)
         return count
@@ -92,20 +93,19 @@ class _Reader:
     def numbers(self, table: Table, slot: int, code: str, width: int, what: str) -> tuple[int, ...]:
         at = self.target(table, slot)
         count = self.count(at, width, what)
-        return struct.unpack_from(f"<{count}{code}", self.buffer, at + 4) if count else ()
+        return unpack_from(f"<{count}{code}", self.buffer, at + 4) if count else ()
 
     def tables(self, table: Table, slot: int, what: str) -> list[Table]:
         at = self.target(table, slot)
         count = self.count(at, 4, what)
-        return [self._element(at + 4 + 4 * i, what) for i in range(count)]
-
-    def _element(self, at: int, what: str) -> Table:
-        return self.table(at + int(_U32.unpack_from(self.buffer, at)[0]), what)
+        first = at + 4
+        offsets = unpack_from(f"<{count}I", self.buffer, first)
+        return [self.table(first + 4 * i + offset, what) for i, offset in enumerate(offsets)]
 
     def text(self, table: Table, slot: int) -> str:
         at = self.target(table, slot)
         count = self.count(at, 1, "text")
-        return bytes(self.buffer[at + 4 : at + 4 + count]).decode("utf-8", "replace") if count else ""
+        return str(self.buffer[at + 4 : at + 4 + count], "utf-8", "replace") if count else ""
 
 
 def parse(data: Array) -> Model:
@@ -113,12 +113,12 @@ def parse(data: Array) -> Model:
 
     Raises InvalidModel for a corrupt file, Unsupported for an unknown operator or dtype.
     """
-    reader = _Reader(memoryview(data))
+    reader = _Reader(data.data)
     if reader.size < 8:
         raise InvalidModel(f"the file is corrupt: {reader.size} bytes are no .tflite model")
     if bytes(reader.buffer[4:8]) != schema.FILE_IDENTIFIER:
         raise InvalidModel("no .tflite model: the identifier TFL3 at byte 4 is missing")
-    root = reader.table(int(_U32.unpack_from(reader.buffer, 0)[0]), "model")
+    root = reader.table(int(_U32(reader.buffer, 0)[0]), "model")
     version = reader.scalar(root, schema.MODEL["version"], "<I", 0)
     if version != schema.SCHEMA_VERSION:
         raise InvalidModel(f"schema version {version}, {schema.SCHEMA_VERSION} is allowed")
@@ -144,9 +144,7 @@ def _constant(reader: _Reader, table: Table, data: Array) -> Array | None:
     return data[at + 4 : at + 4 + count] if count else None
 
 
-def _subgraph(
-    reader: _Reader, table: Table, codes: list[tuple[int, str]], buffers: list[Array | None]
-) -> Subgraph:
+def _subgraph(reader: _Reader, table: Table, codes: list[tuple[int, str]], buffers: list[Array | None]) -> Subgraph:
     slots = schema.SUBGRAPH
     tensors = [_tensor(reader, entry, buffers) for entry in reader.tables(table, slots["tensors"], "tensor")]
     operators = [_operator(reader, entry, codes) for entry in reader.tables(table, slots["operators"], "operator")]

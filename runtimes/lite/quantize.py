@@ -25,7 +25,7 @@ def float32(value: float) -> float:
 
 def round_away(value: float) -> int:
     """Round to nearest, ties away from zero."""
-    return int(math.floor(abs(value) + 0.5)) * (1 if value >= 0 else -1)
+    return math.floor(abs(value) + 0.5) * (1 if value >= 0 else -1)
 
 
 def multiplier(node: Node, real: float) -> tuple[int, int]:
@@ -84,9 +84,8 @@ def same_quantization(node: Node, a: Operand, b: Operand) -> None:
     if a.dtype not in RANGES or a.dtype == INT32 or a.quantization is None or b.quantization is None:
         return
     if a.scale != b.scale or a.zero_point != b.zero_point:
-        raise node.invalid(
-            f"input and output need the same quantization: ({a.scale:g}, {a.zero_point}) and ({b.scale:g}, {b.zero_point})"
-        )
+        found = f"({a.scale:g}, {a.zero_point}) and ({b.scale:g}, {b.zero_point})"
+        raise node.invalid(f"input and output need the same quantization and have {found}")
 
 
 def fixed_output(node: Node, output: Operand, scale: float, zero_point: int) -> None:
@@ -135,7 +134,7 @@ def float_range(node: Node) -> tuple[float, float]:
 
 def integer_range(node: Node, dtype: np.dtype[np.generic]) -> tuple[int, int]:
     """Return the bounds of the fused activation on unquantized integers."""
-    info = np.iinfo(dtype)
+    info = np.iinfo(np.dtype(dtype.str))
     low, high = _BOUNDS[activation(node)]
     return max(info.min, int(low)) if low > -math.inf else info.min, int(high) if high < math.inf else info.max
 

@@ -20,7 +20,7 @@ from opconform.runtimes.lite.fixedpoint import (
     saturating_left_shift,
 )
 from opconform.runtimes.lite.graph import Memory, Node, Operand, Prepared, Step
-from opconform.runtimes.lite.jit import bind, helper, kernel
+from opconform.runtimes.lite.jit import Number, bind, helper, kernel
 from opconform.runtimes.lite.quantize import (
     INT8,
     INT16,
@@ -41,7 +41,7 @@ _NARROW = (INT8, UINT8)
 
 
 @helper
-def row_start(p, row, operand):
+def row_start(p: Array, row: Number, operand: Number) -> Number:
     """Return where a row of operand 0 or 1 starts: mixed-radix digits of the row number times the strides."""
     start = np.int64(0)
     for d in range(p[4] - 1, -1, -1):
@@ -52,7 +52,7 @@ def row_start(p, row, operand):
 
 
 @helper
-def apply_float(op, x, y):
+def apply_float(op: Number, x: Number, y: Number) -> Number:
     """Return one of the three functions in float32."""
     if op == ADD:
         return x + y
@@ -62,7 +62,7 @@ def apply_float(op, x, y):
 
 
 @kernel
-def binary_float(a, b, out, p, bounds):
+def binary_float(a: Array, b: Array, out: Array, p: Array, bounds: Array) -> None:
     """Compute ADD, MUL or DIV of float32 with a fused clamp that lets NaN pass."""
     op, low, high = p[_P], bounds[0], bounds[1]
     columns, step_a, step_b = p[1], p[2], p[3]
@@ -75,7 +75,7 @@ def binary_float(a, b, out, p, bounds):
 
 
 @helper
-def truncating_divide(x, y):
+def truncating_divide(x: Number, y: Number) -> Number:
     """Return x / y rounded towards zero, as C does."""
     quotient = x // y
     if quotient < 0 and quotient * y != x:
@@ -84,7 +84,7 @@ def truncating_divide(x, y):
 
 
 @kernel
-def binary_integer(a, b, out, p, status):
+def binary_integer(a: Array, b: Array, out: Array, p: Array, status: Array) -> None:
     """Compute ADD, MUL or DIV of plain integers: wrapping, then a clamp; status[0] counts divisions by zero."""
     op, low, high = p[_P], p[_P + 1], p[_P + 2]
     zeros = np.int64(0)
@@ -104,7 +104,7 @@ def binary_integer(a, b, out, p, status):
 
 
 @kernel
-def add_quantized(a, b, out, p):
+def add_quantized(a: Array, b: Array, out: Array, p: Array) -> None:
     """Add on a common scale of 2**20 (2**15 for int16) steps, then rescale."""
     zero_a, qa, sa, zero_b, qb, sb = p[_P], p[_P + 1], p[_P + 2], p[_P + 3], p[_P + 4], p[_P + 5]
     left, zero_out, qo, so = p[_P + 6], p[_P + 7], p[_P + 8], p[_P + 9]
@@ -117,7 +117,7 @@ def add_quantized(a, b, out, p):
 
 
 @kernel
-def mul_quantized(a, b, out, p):
+def mul_quantized(a: Array, b: Array, out: Array, p: Array) -> None:
     """Multiply what stands over the zero points, then rescale."""
     zero_a, zero_b, zero_out, q, shift = p[_P], p[_P + 1], p[_P + 2], p[_P + 3], p[_P + 4]
     for row in range(p[0]):
@@ -128,7 +128,7 @@ def mul_quantized(a, b, out, p):
 
 
 @helper
-def divide_fixed(x, y, q, shift):
+def divide_fixed(x: Number, y: Number, q: Number, shift: Number) -> Number:
     """Return x / y * q * 2**(shift - 31) by a Newton reciprocal of y > 0.
 
     TFLite's C shifts right by more than 31 bits for small |x|, which is undefined and saturates on x86;
@@ -144,7 +144,7 @@ def divide_fixed(x, y, q, shift):
 
 
 @kernel
-def div_quantized(a, b, out, p, status):
+def div_quantized(a: Array, b: Array, out: Array, p: Array, status: Array) -> None:
     """Divide what stands over the zero points; status[0] counts divisors at their zero point."""
     zero_a, zero_b, zero_out, q, shift = p[_P], p[_P + 1], p[_P + 2], p[_P + 3], p[_P + 4]
     zeros = np.int64(0)
@@ -159,7 +159,7 @@ def div_quantized(a, b, out, p, status):
 
 
 @kernel
-def less_plain(a, b, out, p):
+def less_plain(a: Array, b: Array, out: Array, p: Array) -> None:
     """Compare as stored."""
     for row in range(p[0]):
         ia, ib, io = row_start(p, row, 0), row_start(p, row, 1), row * p[1]
@@ -168,7 +168,7 @@ def less_plain(a, b, out, p):
 
 
 @kernel
-def less_quantized(a, b, out, p):
+def less_quantized(a: Array, b: Array, out: Array, p: Array) -> None:
     """Compare after rescaling both sides with 8 more bits."""
     zero_a, qa, sa, zero_b, qb, sb = p[_P], p[_P + 1], p[_P + 2], p[_P + 3], p[_P + 4], p[_P + 5]
     for row in range(p[0]):
@@ -257,7 +257,7 @@ def _add_parameters(node: Node, a: Operand, b: Operand, out: Operand) -> list[in
 
 
 def _mul_parameters(node: Node, a: Operand, b: Operand, out: Operand) -> list[int]:
-    # TFLM forms both in double; LiteRT rounds the product of scales to float32, which differs by one in rare int16 values
+    # TFLM forms both in double; LiteRT rounds the product of scales to float32: rare int16 values differ by one
     real = a.scale * b.scale / out.scale if node.op == "MUL" else a.scale / (b.scale * out.scale)
     return [a.zero_point, b.zero_point, out.zero_point, *multiplier(node, real)]
 
@@ -292,7 +292,9 @@ def prepare_select(node: Node) -> Prepared:
 
     def build(m: Memory) -> Step:
         out = m.outputs[0].reshape(shape)
-        chosen = [np.broadcast_to(flat.reshape(o.shape), shape) for flat, o in zip(m.inputs, (condition, x, y), strict=True)]
+        chosen = [
+            np.broadcast_to(flat.reshape(o.shape), shape) for flat, o in zip(m.inputs, (condition, x, y), strict=True)
+        ]
 
         def run() -> None:
             np.copyto(out, chosen[2])
@@ -301,5 +303,3 @@ def prepare_select(node: Node) -> Prepared:
         return run
 
     return Prepared((shape,), build)
-
-

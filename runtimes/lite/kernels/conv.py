@@ -6,8 +6,9 @@ Multipliers: PopulateConvolutionQuantizationParams and GetQuantizedConvolutionMu
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -120,7 +121,7 @@ def _bias(layer: _Layer, depth: int, fold: bool) -> Callable[[Memory], tuple[Arr
             total[:] = m.inputs[2] if layer.bias is not None else 0
             if w is not None:
                 sums = w.sum(axis=1, dtype=np.int64) - depth * layer.w.zero_point
-                total[:] -= layer.x.zero_point * sums
+                np.subtract(total, layer.x.zero_point * sums, out=total)
 
         refill()
         fixed = layer.w.data is not None and (layer.bias is None or layer.bias.data is not None)
@@ -202,7 +203,9 @@ def _conv(layer: _Layer, depth: int, p: Array) -> Callable[[Memory], Step]:
         def build_float(m: Memory) -> Step:
             bias, refill = bias_of(m)
             patches = m.scratch[0].view(np.float32)
-            return _chain(refill, bind(dot.conv_float, m.inputs[0], _weights(layer, m), bias, m.outputs[0], patches, bounds, p))
+            return _chain(
+                refill, bind(dot.conv_float, m.inputs[0], _weights(layer, m), bias, m.outputs[0], patches, bounds, p)
+            )
 
         return build_float
     factor, shift = _multipliers(layer, layer.x.dtype == UINT8)
@@ -224,7 +227,9 @@ def _dense(layer: _Layer, rows: int, depth: int, product32: bool) -> Callable[[M
 
         def build_float(m: Memory) -> Step:
             bias, refill = bias_of(m)
-            return _chain(refill, bind(dot.dense_float, m.inputs[0], _weights(layer, m), bias, m.outputs[0], bounds, extents))
+            return _chain(
+                refill, bind(dot.dense_float, m.inputs[0], _weights(layer, m), bias, m.outputs[0], bounds, extents)
+            )
 
         return build_float
     factor, shift = _multipliers(layer, product32)
@@ -258,12 +263,14 @@ def prepare_depthwise(node: Node) -> Prepared:
     def build(m: Memory) -> Step:
         bias, refill = bias_of(m)
         total = m.scratch[0].view(total_type)
-        return _chain(refill, bind(function, m.inputs[0], _weights(layer, m), bias, *scales, m.outputs[0], total, *bounds, p))
+        return _chain(
+            refill, bind(function, m.inputs[0], _weights(layer, m), bias, *scales, m.outputs[0], total, *bounds, p)
+        )
 
     return Prepared((shape,), build, (max(1, outputs) * total_type.itemsize,))
 
 
-_DEPTHWISE = {
+_DEPTHWISE: Mapping[np.dtype[Any], tuple[np.dtype[Any], Callable[..., None]]] = {
     _FLOAT: (_FLOAT, dot.depthwise_float),
     INT8: (INT32, dot.depthwise_narrow),
     UINT8: (INT32, dot.depthwise_narrow),

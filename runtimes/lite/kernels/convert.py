@@ -13,8 +13,17 @@ from opconform.harness.model import Array
 from opconform.runtimes.lite import shapes
 from opconform.runtimes.lite.fixedpoint import clamp, rescale
 from opconform.runtimes.lite.graph import Memory, Node, Operand, Prepared, Step
-from opconform.runtimes.lite.jit import bind, kernel
-from opconform.runtimes.lite.quantize import INT8, INT16, INT32, RANGES, UINT8, check_quantized, check_scales, multiplier
+from opconform.runtimes.lite.jit import Number, bind, kernel
+from opconform.runtimes.lite.quantize import (
+    INT8,
+    INT16,
+    INT32,
+    RANGES,
+    UINT8,
+    check_quantized,
+    check_scales,
+    multiplier,
+)
 
 _FLOAT = np.dtype(np.float32)
 _REQUANTIZED = {
@@ -26,7 +35,7 @@ _REQUANTIZED = {
 
 
 @kernel
-def quantize_float(x, scale, zero_point, out, p):
+def quantize_float(x: Array, scale: Array, zero_point: Array, out: Array, p: Array) -> None:
     """Return round(x / scale) + zero point, ties away from zero, limited; the quotient is formed in float32.
 
     p: outer, channels, inner extents, lowest, highest value. NaN gives the zero point.
@@ -36,7 +45,7 @@ def quantize_float(x, scale, zero_point, out, p):
         step, zero = scale[o % channels], np.float64(zero_point[o % channels])
         for i in range(o * inner, (o + 1) * inner):
             quotient = np.float64(x[i] / step)
-            value = math.floor(abs(quotient) + 0.5)
+            value: Number = math.floor(abs(quotient) + 0.5)
             value = (-value if quotient < 0 else value) + zero
             value = np.float64(low) if value < low else value
             value = np.float64(high) if value > high else value
@@ -44,14 +53,14 @@ def quantize_float(x, scale, zero_point, out, p):
 
 
 @kernel
-def requantize(x, out, p):
+def requantize(x: Array, out: Array, p: Array) -> None:
     """Move integers from one scale to another."""
     for i in range(p[0]):
         out[i] = clamp(rescale(np.int64(x[i]) - p[1], p[3], p[4]) + p[2], p[5], p[6])
 
 
 @kernel
-def dequantize(x, scale, zero_point, out, p):
+def dequantize(x: Array, scale: Array, zero_point: Array, out: Array, p: Array) -> None:
     """Return scale * (q - zero point), the product in float64. p: outer, channels, inner extents."""
     outer, channels, inner = p[0], p[1], p[2]
     for o in range(outer * channels):

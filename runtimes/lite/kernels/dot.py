@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from opconform.harness.model import Array
 from opconform.runtimes.lite.fixedpoint import clamp, rescale, rescale_wide, wrap32
-from opconform.runtimes.lite.jit import helper, kernel, summing_helper, summing_kernel
+from opconform.runtimes.lite.jit import Number, helper, kernel, summing_helper, summing_kernel
 
 # p of all kernels below: geometry
 BATCH, HEIGHT, WIDTH, CHANNELS, ROWS, COLUMNS, OUTPUTS = 0, 1, 2, 3, 4, 5, 6
@@ -20,7 +21,7 @@ PARAMETERS = 22
 
 
 @summing_helper
-def dot_float(x, x_at, w, w_at, depth):
+def dot_float(x: Array, x_at: Number, w: Array, w_at: Number, depth: Number) -> Number:
     """Return the dot product of two rows in float32."""
     total = np.float32(0)
     for k in range(depth):
@@ -29,7 +30,7 @@ def dot_float(x, x_at, w, w_at, depth):
 
 
 @helper
-def dot_integer(x, x_at, w, w_at, depth):
+def dot_integer(x: Array, x_at: Number, w: Array, w_at: Number, depth: Number) -> Number:
     """Return the dot product of two rows modulo 2**32."""
     total = np.int32(0)
     for k in range(depth):
@@ -38,7 +39,7 @@ def dot_integer(x, x_at, w, w_at, depth):
 
 
 @helper
-def dot_wide(x, x_at, w, w_at, depth):
+def dot_wide(x: Array, x_at: Number, w: Array, w_at: Number, depth: Number) -> Number:
     """Return the dot product of an int16 and an int8 row in int64; 128 products at a time fit in int32."""
     total = np.int64(0)
     for start in range(0, depth, 128):
@@ -50,7 +51,7 @@ def dot_wide(x, x_at, w, w_at, depth):
 
 
 @helper
-def row_sum(x, x_at, depth):
+def row_sum(x: Array, x_at: Number, depth: Number) -> Number:
     """Return the sum of a row modulo 2**32."""
     total = np.int32(0)
     for k in range(depth):
@@ -59,7 +60,9 @@ def row_sum(x, x_at, depth):
 
 
 @helper
-def gather_patches(x, patches, p, batch, row, group, padding):
+def gather_patches(
+    x: Array, patches: Array, p: Array, batch: Number, row: Number, group: Number, padding: Number
+) -> Number:
     """Copy the windows of one output row, one after the other; cells outside the input become `padding`."""
     per_group = p[3] // p[15]
     at = np.int64(0)
@@ -79,7 +82,7 @@ def gather_patches(x, patches, p, batch, row, group, padding):
 
 
 @kernel
-def conv_float(x, w, bias, out, patches, bounds, p):
+def conv_float(x: Array, w: Array, bias: Array, out: Array, patches: Array, bounds: Array, p: Array) -> None:
     """Convolve float32: one dot product of window and filter per output."""
     depth, per_group = p[7] * p[8] * (p[3] // p[15]), p[6] // p[15]
     for line in range(p[0] * p[4]):
@@ -94,7 +97,9 @@ def conv_float(x, w, bias, out, patches, bounds, p):
 
 
 @kernel
-def conv_narrow(x, w, bias, factor, shift, out, patches, p):
+def conv_narrow(
+    x: Array, w: Array, bias: Array, factor: Array, shift: Array, out: Array, patches: Array, p: Array
+) -> None:
     """Convolve 8-bit integers; bias is folded, factor and shift are per output channel."""
     depth, per_group = p[7] * p[8] * (p[3] // p[15]), p[6] // p[15]
     for line in range(p[0] * p[4]):
@@ -109,7 +114,9 @@ def conv_narrow(x, w, bias, factor, shift, out, patches, p):
 
 
 @kernel
-def conv_wide(x, w, bias, factor, shift, out, patches, p):
+def conv_wide(
+    x: Array, w: Array, bias: Array, factor: Array, shift: Array, out: Array, patches: Array, p: Array
+) -> None:
     """Convolve int16 with int8 weights: 64-bit sums, or 32-bit ones where the bias is int32."""
     depth, per_group = p[7] * p[8] * (p[3] // p[15]), p[6] // p[15]
     for line in range(p[0] * p[4]):
@@ -127,7 +134,7 @@ def conv_wide(x, w, bias, factor, shift, out, patches, p):
 
 
 @kernel
-def dense_float(x, w, bias, out, bounds, p):
+def dense_float(x: Array, w: Array, bias: Array, out: Array, bounds: Array, p: Array) -> None:
     """Multiply rows of x with rows of w. p: rows, outputs, depth."""
     for row in range(p[0]):
         for o in range(p[1]):
@@ -137,7 +144,7 @@ def dense_float(x, w, bias, out, bounds, p):
 
 
 @kernel
-def dense_narrow(x, w, bias, factor, shift, out, p):
+def dense_narrow(x: Array, w: Array, bias: Array, factor: Array, shift: Array, out: Array, p: Array) -> None:
     """Multiply rows of 8-bit integers. p: rows, outputs, depth, zero point of w, of out, lowest, highest."""
     for row in range(p[0]):
         extra = row_sum(x, row * p[2], p[2]) * p[3] if p[3] != 0 else np.int64(0)
@@ -147,7 +154,7 @@ def dense_narrow(x, w, bias, factor, shift, out, p):
 
 
 @kernel
-def dense_wide(x, w, bias, factor, shift, out, p):
+def dense_wide(x: Array, w: Array, bias: Array, factor: Array, shift: Array, out: Array, p: Array) -> None:
     """Multiply rows of int16 with int8 weights. p as dense_narrow, then whether sums have 64 bits."""
     for row in range(p[0]):
         for o in range(p[1]):
@@ -160,7 +167,7 @@ def dense_wide(x, w, bias, factor, shift, out, p):
 
 
 @summing_kernel
-def depthwise_float(x, w, bias, out, total, bounds, p):
+def depthwise_float(x: Array, w: Array, bias: Array, out: Array, total: Array, bounds: Array, p: Array) -> None:
     """Convolve each channel with its own filters: output channel o reads input channel o // (outputs // channels)."""
     multiplier = p[6] // p[3]
     for cell in range(p[0] * p[4] * p[5]):
@@ -186,7 +193,9 @@ def depthwise_float(x, w, bias, out, total, bounds, p):
 
 
 @kernel
-def depthwise_narrow(x, w, bias, factor, shift, out, total, p):
+def depthwise_narrow(
+    x: Array, w: Array, bias: Array, factor: Array, shift: Array, out: Array, total: Array, p: Array
+) -> None:
     """Convolve each channel of 8-bit integers with its own filters; total is int32 scratch per output channel."""
     multiplier = p[6] // p[3]
     for cell in range(p[0] * p[4] * p[5]):
@@ -209,7 +218,9 @@ def depthwise_narrow(x, w, bias, factor, shift, out, total, p):
 
 
 @kernel
-def depthwise_wide(x, w, bias, factor, shift, out, total, p):
+def depthwise_wide(
+    x: Array, w: Array, bias: Array, factor: Array, shift: Array, out: Array, total: Array, p: Array
+) -> None:
     """Convolve each channel of int16 with its own int8 filters; total is int64 scratch per output channel."""
     multiplier = p[6] // p[3]
     for cell in range(p[0] * p[4] * p[5]):

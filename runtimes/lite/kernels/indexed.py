@@ -14,7 +14,7 @@ from opconform.runtimes.lite.quantize import INT16, same_quantization
 
 
 @kernel
-def gather(x, positions, out, p, status):
+def gather(x: Array, positions: Array, out: Array, p: Array, status: Array) -> None:
     """Copy slices of bytes. p: batch, outer, extent, positions per batch, bytes of a slice.
 
     status[0] counts positions outside the extent; their slices are left alone.
@@ -34,7 +34,7 @@ def gather(x, positions, out, p, status):
 
 
 @kernel
-def where(x, out, count, p):
+def where(x: Array, out: Array, count: Array, p: Array) -> None:
     """Write the index of every element that is not zero. p: elements, rank, then the extents."""
     rank = p[1]
     found = np.int64(0)
@@ -49,7 +49,7 @@ def where(x, out, count, p):
 
 
 @kernel
-def random_uniform(out, counter, p):
+def random_uniform(out: Array, counter: Array, p: Array) -> None:
     """Fill with numbers in [0, 1) of 23 random bits: Philox-4x32-10 (Salmon et al., 2011), four a counter.
 
     counter: 2 words of key, 4 of counter, as uint64 that hold 32 bits; it stands after the last block at the end.
@@ -85,7 +85,13 @@ def prepare_gather(node: Node) -> Prepared:
     axis = shapes.axis(node, node.options.number("axis"), len(x.shape))
     batch = _batch_axes(node, axis, x.shape, positions.shape)
     shape = x.shape[:axis] + positions.shape[batch:] + x.shape[axis + 1 :]
-    extents = (x.shape[:batch], x.shape[batch:axis], x.shape[axis : axis + 1], positions.shape[batch:], x.shape[axis + 1 :])
+    extents = (
+        x.shape[:batch],
+        x.shape[batch:axis],
+        x.shape[axis : axis + 1],
+        positions.shape[batch:],
+        x.shape[axis + 1 :],
+    )
     numbers = [math.prod(extent) for extent in extents]
     p = np.array([*numbers[:4], numbers[4] * x.dtype.itemsize])
 

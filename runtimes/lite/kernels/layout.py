@@ -68,7 +68,9 @@ def prepare_pad(node: Node) -> Prepared:
     pairs = list(zip(flat[::2], flat[1::2], strict=True))
     node.require(all(cells >= 0 for cells in flat), f"paddings {pairs}; none may be negative")
     shape = tuple(extent + before + behind for extent, (before, behind) in zip(x.shape, pairs, strict=True))
-    inside = tuple(slice(before, before + extent) for extent, (before, _) in zip(x.shape, pairs, strict=True))
+    inside: tuple[Any, ...] = tuple(
+        slice(before, before + extent) for extent, (before, _) in zip(x.shape, pairs, strict=True)
+    )
     value = out.zero_point if x.dtype in (INT8, UINT8) else 0
 
     def build(m: Memory) -> Step:
@@ -145,7 +147,8 @@ def _rescaling(node: Node, operand: Operand, out: Operand) -> Array | None:
     factor = np.float32(operand.scale) * (np.float32(1) / np.float32(out.scale))
     real = np.arange(256, dtype=np.float32) * factor + np.float32(-operand.zero_point) * factor
     rounded = np.copysign(np.floor(np.abs(real) + np.float32(0.5)), real)
-    return np.clip(rounded + out.zero_point, 0, 255).astype(np.uint8)
+    table: Array = np.clip(rounded + out.zero_point, 0, 255).astype(np.uint8)
+    return table
 
 
 def prepare_strided_slice(node: Node) -> Prepared:

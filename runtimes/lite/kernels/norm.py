@@ -6,11 +6,12 @@ TFLM's micro/kernels/softmax_common.cc.
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
 
-from opconform.harness.model import Shape
+from opconform.harness.model import Array, Shape
 from opconform.runtimes.lite.fixedpoint import (
     clamp,
     exp_negative,
@@ -26,15 +27,24 @@ from opconform.runtimes.lite.fixedpoint import (
 )
 from opconform.runtimes.lite.floatmath import exp64
 from opconform.runtimes.lite.graph import Memory, Node, Prepared, Step
-from opconform.runtimes.lite.jit import bind, helper, kernel
+from opconform.runtimes.lite.jit import Number, bind, helper, kernel
 from opconform.runtimes.lite.kernels.tables import interpolation_table
-from opconform.runtimes.lite.quantize import INT8, INT16, RANGES, UINT8, activation, check_quantized, fixed_output, multiplier
+from opconform.runtimes.lite.quantize import (
+    INT8,
+    INT16,
+    RANGES,
+    UINT8,
+    activation,
+    check_quantized,
+    fixed_output,
+    multiplier,
+)
 
 _FLOAT = np.dtype(np.float32)
 
 
 @kernel
-def softmax_float(x, out, beta, p):
+def softmax_float(x: Array, out: Array, beta: Array, p: Array) -> None:
     """Return exp(beta x) over its sum, each row shifted by its maximum; sums in float64."""
     for row in range(p[0]):
         start, end = row * p[1], (row + 1) * p[1]
@@ -49,14 +59,17 @@ def softmax_float(x, out, beta, p):
 
 
 @helper
-def scaled_difference(difference, q, left):
+def scaled_difference(difference: Number, q: Number, left: Number) -> Number:
     """Return the difference in Q5.26."""
     return high_product(wrap32(difference << left), q)
 
 
 @kernel
-def softmax_narrow(x, out, p):
-    """Return the softmax of 8-bit rows. p: rows, depth, q, left shift, lowest difference, output bits, lowest, highest."""
+def softmax_narrow(x: Array, out: Array, p: Array) -> None:
+    """Return the softmax of 8-bit rows.
+
+    p: rows, depth, q, left shift, lowest difference that counts, bits, lowest and highest of the output.
+    """
     q, left, least = p[2], p[3], p[4]
     for row in range(p[0]):
         start, end = row * p[1], (row + 1) * p[1]
@@ -80,7 +93,7 @@ def softmax_narrow(x, out, p):
 
 
 @helper
-def interpolated(table, value):
+def interpolated(table: Array, value: Number) -> Number:
     """Interpolate a table of 513 at an int16 value."""
     cell = 256 + (value >> 7)
     slope = np.int64(np.int16(table[cell + 1] - table[cell]))
@@ -88,14 +101,14 @@ def interpolated(table, value):
 
 
 @helper
-def exp_wide(difference, table, q, shift):
+def exp_wide(difference: Number, table: Array, q: Number, shift: Number) -> Number:
     """Return exp of a difference of int16, 15 fractional bits."""
     scaled = rescale(difference, q, shift) + 32767
     return interpolated(table, clamp(scaled, np.int64(-32768), np.int64(32767)))
 
 
 @kernel
-def softmax_wide(x, exp_table, reciprocal_table, out, p):
+def softmax_wide(x: Array, exp_table: Array, reciprocal_table: Array, out: Array, p: Array) -> None:
     """Return the softmax of int16 rows by two tables. p: rows, depth, q, shift."""
     for row in range(p[0]):
         start, end = row * p[1], (row + 1) * p[1]
@@ -116,7 +129,7 @@ def softmax_wide(x, exp_table, reciprocal_table, out, p):
 
 
 @kernel
-def l2_float(x, out, p):
+def l2_float(x: Array, out: Array, p: Array) -> None:
     """Divide each row by its length, at least 1e-6; sums in float64."""
     for row in range(p[0]):
         total = 0.0
@@ -129,8 +142,8 @@ def l2_float(x, out, p):
 
 
 @kernel
-def l2_quantized(x, out, p):
-    """Scale each row by the fixed-point inverse of its length. 
+def l2_quantized(x: Array, out: Array, p: Array) -> None:
+    """Scale each row by the fixed-point inverse of its length.
 
     p: rows, depth, zero point in and out, lowest, highest, bits by which inputs are shifted beforehand.
     """
@@ -183,13 +196,17 @@ _SOFTMAX_OUTPUT = {
 
 
 def _softmax_wide(node: Node, shape: Shape, rows: int, depth: int, scale: float) -> Prepared:
-    span = np.float32(65535.0)
-    exp_table = interpolation_table(np.exp, float(np.float32(10.0) / span), 32767, float(np.float32(2.0) / span))
-    inverse = interpolation_table(
-        lambda v: 1.0 / (1.0 + v), float(np.float32(1.0) / span), -32768, float(np.float32(2.0) / span)
-    )
+    exp_table, inverse = _softmax_tables()
     p = np.array([rows, depth, *multiplier(node, scale / (10.0 / 65535.0))])
     return Prepared((shape,), lambda m: bind(softmax_wide, m.inputs[0], exp_table, inverse, m.outputs[0], p))
+
+
+@functools.cache
+def _softmax_tables() -> tuple[Array, Array]:
+    """Return the tables of exp(x) over [-10, 0] and of 1 / (1 + x) over [0, 1]; they depend on nothing."""
+    span = np.float32(65535.0)
+    ten, two, one = (float(np.float32(number) / span) for number in (10.0, 2.0, 1.0))
+    return interpolation_table(np.exp, ten, 32767, two), interpolation_table(lambda v: 1 / (1 + v), one, -32768, two)
 
 
 def prepare_l2(node: Node) -> Prepared:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from opconform.harness.model import Array
 from opconform.runtimes.lite import shapes
 from opconform.runtimes.lite.fixedpoint import clamp
 from opconform.runtimes.lite.graph import Node, Prepared
-from opconform.runtimes.lite.jit import bind, helper, kernel
+from opconform.runtimes.lite.jit import Number, bind, helper, kernel
 from opconform.runtimes.lite.quantize import (
     INT8,
     INT16,
@@ -23,19 +24,19 @@ _FLOAT = np.dtype(np.float32)
 
 
 @helper
-def window_start(index, stride, padding):
+def window_start(index: Number, stride: Number, padding: Number) -> Number:
     """Return where a window begins inside the tensor."""
     return max(index * stride - padding, 0)
 
 
 @helper
-def window_end(index, stride, padding, size, extent):
+def window_end(index: Number, stride: Number, padding: Number, size: Number, extent: Number) -> Number:
     """Return where a window ends inside the tensor."""
     return min(index * stride - padding + size, extent)
 
 
 @kernel
-def max_pool(x, out, bounds, p):
+def max_pool(x: Array, out: Array, bounds: Array, p: Array) -> None:
     """Return the largest value of each window, limited; bounds have the dtype of the values."""
     height, width, channels, rows, columns = p[1], p[2], p[3], p[4], p[5]
     position = 0
@@ -56,7 +57,7 @@ def max_pool(x, out, bounds, p):
 
 
 @kernel
-def average_pool_integer(x, out, p):
+def average_pool_integer(x: Array, out: Array, p: Array) -> None:
     """Return the mean of each window, rounded to nearest with ties away from zero, limited to p[12], p[13]."""
     height, width, channels, rows, columns = p[1], p[2], p[3], p[4], p[5]
     position = 0
@@ -77,7 +78,7 @@ def average_pool_integer(x, out, p):
 
 
 @kernel
-def average_pool_float(x, out, bounds, p):
+def average_pool_float(x: Array, out: Array, bounds: Array, p: Array) -> None:
     """Return the mean of each window, summed in float64, limited."""
     height, width, channels, rows, columns = p[1], p[2], p[3], p[4], p[5]
     position = 0

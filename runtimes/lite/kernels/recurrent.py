@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from opconform.harness.model import Array
 from opconform.runtimes.lite.fixedpoint import clamp, rescale, wrap32
 from opconform.runtimes.lite.graph import Memory, Node, Prepared, Step
 from opconform.runtimes.lite.jit import bind, kernel
@@ -29,7 +30,9 @@ _FLOAT = np.dtype(np.float32)
 
 
 @kernel
-def svdf_float(x, feature, time, bias, state, out, bounds, p):
+def svdf_float(
+    x: Array, feature: Array, time: Array, bias: Array, state: Array, out: Array, bounds: Array, p: Array
+) -> None:
     """Move the memories by one step, append the new features, weigh them over time; sums in float64."""
     inputs, filters, memory, units, rank = p[1], p[2], p[3], p[4], p[5]
     for b in range(p[0]):
@@ -52,7 +55,7 @@ def svdf_float(x, feature, time, bias, state, out, bounds, p):
 
 
 @kernel
-def svdf_quantized(x, feature, time, bias, state, out, p):
+def svdf_quantized(x: Array, feature: Array, time: Array, bias: Array, state: Array, out: Array, p: Array) -> None:
     """As svdf_float in integers. p goes on: zero points of x, state, out, two rescales, ranges of state and out."""
     inputs, filters, memory, units, rank = p[1], p[2], p[3], p[4], p[5]
     zero_x, zero_state, zero_out = p[6], p[7], p[8]
@@ -80,7 +83,7 @@ def prepare_svdf(node: Node) -> Prepared:
     """Prepare SVDF: input [B, I], feature [F, I], time [F, M], bias [F / rank], state [B, F * M]."""
     x, feature, time, bias, state = node.input(0), node.input(1), node.input(2), node.optional(3), node.input(4)
     extents = _extents(node)
-    batch, _, filters, memory, units, _ = extents
+    batch, units = extents[0], extents[4]
     out = node.output()
     p = np.array(extents, np.int64)
     node.require(state.variable, "the state must be a variable tensor")

@@ -22,7 +22,7 @@ _WHOLE = (np.dtype(np.int32), np.dtype(np.int64))
 
 
 @kernel
-def mean_float(x, kept, reduced, out, p):
+def mean_float(x: Array, kept: Array, reduced: Array, out: Array, p: Array) -> None:
     """Average in float64: out[i] over x[kept[i] + reduced[j]]; no elements give 0, as in TFLite."""
     for i in range(p[0]):
         total = 0.0
@@ -32,7 +32,7 @@ def mean_float(x, kept, reduced, out, p):
 
 
 @kernel
-def mean_integer(x, kept, reduced, out, p):
+def mean_integer(x: Array, kept: Array, reduced: Array, out: Array, p: Array) -> None:
     """Average plain integers, rounding towards zero; no elements give 0."""
     for i in range(p[0]):
         total = np.int64(0)
@@ -43,7 +43,7 @@ def mean_integer(x, kept, reduced, out, p):
 
 
 @kernel
-def mean_quantized(x, kept, reduced, out, p):
+def mean_quantized(x: Array, kept: Array, reduced: Array, out: Array, p: Array) -> None:
     """Average in 32 bits and rescale; the multiplier holds 1 / count."""
     for i in range(p[0]):
         total = np.int64(0)
@@ -54,7 +54,7 @@ def mean_quantized(x, kept, reduced, out, p):
 
 
 @kernel
-def arg_max(x, out, p):
+def arg_max(x: Array, out: Array, p: Array) -> None:
     """Return the first index of the largest value along the middle of (outer, extent, inner)."""
     for o in range(p[0]):
         for i in range(p[2]):

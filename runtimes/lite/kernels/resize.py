@@ -21,7 +21,7 @@ _FLOAT = np.dtype(np.float32)
 
 
 @kernel
-def resize_float(x, cells, weights, out, p):
+def resize_float(x: Array, cells: Array, weights: Array, out: Array, p: Array) -> None:
     """Interpolate float32 in float64. p: batch, height, width, channels, rows, columns."""
     height, width, channels, rows, columns = p[1], p[2], p[3], p[4], p[5]
     for line in range(p[0] * rows):
@@ -40,7 +40,7 @@ def resize_float(x, cells, weights, out, p):
 
 
 @kernel
-def resize_fixed(x, cells, weights, out, p):
+def resize_fixed(x: Array, cells: Array, weights: Array, out: Array, p: Array) -> None:
     """Interpolate integers with weights of 10 fractional bits; ties round away from zero."""
     height, width, channels, rows, columns = p[1], p[2], p[3], p[4], p[5]
     for line in range(p[0] * rows):
@@ -65,7 +65,9 @@ def prepare(node: Node) -> Prepared:
     """Prepare RESIZE_BILINEAR to the rows and columns in input 1."""
     x, size, out = node.input(0), node.input(1), node.output()
     if x.dtype != out.dtype or size.dtype != np.int32 or size.shape != (2,):
-        raise node.invalid(f"dtypes {x.dtype}, {size.dtype}{list(size.shape)} -> {out.dtype}; T, int32[2] -> T is allowed")
+        raise node.invalid(
+            f"dtypes {x.dtype}, {size.dtype}{list(size.shape)} -> {out.dtype}; T, int32[2] -> T is allowed"
+        )
     if x.dtype not in _KERNELS:
         raise node.unsupported(f"{x.dtype} is not supported")
     corners, half = bool(node.options.number("align_corners")), bool(node.options.number("half_pixel_centers"))

@@ -35,7 +35,8 @@ def _round(values: Array) -> Array:
 def _evaluate(function: Function, x: Array) -> Array:
     """Evaluate in float64 and round once: what a correctly rounded C library returns."""
     with np.errstate(all="ignore"):
-        return function(x.astype(np.float64)).astype(np.float32)
+        single: Array = function(x.astype(np.float64)).astype(np.float32)
+    return single
 
 
 def narrow_table(function: Function, x: Operand, out: Operand) -> Array:
@@ -47,7 +48,9 @@ def narrow_table(function: Function, x: Operand, out: Operand) -> Array:
     inputs = np.arange(256, dtype=np.uint8).view(x.dtype)
     real = np.float32(x.scale) * (inputs.astype(np.int32) - x.zero_point).astype(np.float32)
     with np.errstate(all="ignore"):
-        steps = _round(_evaluate(function, real) * (np.float32(1.0) / np.float32(out.scale))) + np.float32(out.zero_point)
+        steps = _round(_evaluate(function, real) * (np.float32(1.0) / np.float32(out.scale))) + np.float32(
+            out.zero_point
+        )
     return np.clip(np.nan_to_num(steps, nan=0.0), low, high).astype(out.dtype)
 
 
@@ -67,4 +70,5 @@ def interpolation_table(function: Function, x_scale: float, x_zero_point: int, o
         error = _round((following + _round(at)) / np.float32(2)) - middle
         samples = _round(at) - _round(error / np.float32(2))
         last = _round(_evaluate(function, np.array([end])) * to_steps)
-        return np.clip(np.nan_to_num(np.concatenate([samples, last]), nan=0.0), -32768, 32767).astype(np.int16)
+    table: Array = np.clip(np.nan_to_num(np.concatenate([samples, last]), nan=0.0), -32768, 32767).astype(np.int16)
+    return table

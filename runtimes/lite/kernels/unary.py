@@ -24,9 +24,18 @@ from opconform.runtimes.lite.fixedpoint import (
 )
 from opconform.runtimes.lite.floatmath import exp64, tanh64
 from opconform.runtimes.lite.graph import Memory, Node, Operand, Prepared, Step
-from opconform.runtimes.lite.jit import bind, helper, kernel
+from opconform.runtimes.lite.jit import Number, bind, helper, kernel
 from opconform.runtimes.lite.kernels.tables import SIGMOID, interpolation_table, narrow_table
-from opconform.runtimes.lite.quantize import INT8, INT16, RANGES, UINT8, check_quantized, fixed_output, float32, multiplier
+from opconform.runtimes.lite.quantize import (
+    INT8,
+    INT16,
+    RANGES,
+    UINT8,
+    check_quantized,
+    fixed_output,
+    float32,
+    multiplier,
+)
 
 ABS, EXP, RSQRT, LOGISTIC, TANH, HARD_SWISH = 0, 1, 2, 3, 4, 5
 _OPS = {"ABS": ABS, "EXP": EXP, "RSQRT": RSQRT, "LOGISTIC": LOGISTIC, "TANH": TANH, "HARD_SWISH": HARD_SWISH}
@@ -34,53 +43,53 @@ _FLOAT = np.dtype(np.float32)
 
 
 @kernel
-def exp_float(x, out, p):
+def exp_float(x: Array, out: Array, p: Array) -> None:
     """Return exp(x)."""
     for i in range(p[0]):
         out[i] = np.float32(exp64(np.float64(x[i])))
 
 
 @kernel
-def logistic_float(x, out, p):
+def logistic_float(x: Array, out: Array, p: Array) -> None:
     """Return 1 / (1 + exp(-x))."""
     for i in range(p[0]):
         out[i] = np.float32(1.0 / (1.0 + exp64(-np.float64(x[i]))))
 
 
 @kernel
-def tanh_float(x, out, p):
+def tanh_float(x: Array, out: Array, p: Array) -> None:
     """Return tanh(x)."""
     for i in range(p[0]):
         out[i] = np.float32(tanh64(np.float64(x[i])))
 
 
 @kernel
-def rsqrt_float(x, out, p):
+def rsqrt_float(x: Array, out: Array, p: Array) -> None:
     """Return 1 / sqrt(x): infinity at zero, NaN below."""
     for i in range(p[0]):
         out[i] = np.float32(1.0 / math.sqrt(np.float64(x[i])))
 
 
 @kernel
-def hard_swish_float(x, out, p):
+def hard_swish_float(x: Array, out: Array, p: Array) -> None:
     """Return x * min(max(x + 3, 0), 6) / 6, the sum and the products rounded once, at the end."""
     for i in range(p[0]):
         v = np.float64(x[i])
-        gate = v + 3.0
+        gate: Number = v + 3.0
         gate = 0.0 if gate < 0.0 else gate
         gate = 6.0 if gate > 6.0 else gate
         out[i] = np.float32(v * gate / 6.0)
 
 
 @kernel
-def abs_plain(x, out, p):
+def abs_plain(x: Array, out: Array, p: Array) -> None:
     """Return |x| of floats, and of integers without overflow: the smallest integer stays itself."""
     for i in range(p[0]):
         out[i] = abs(x[i])
 
 
 @kernel
-def abs_quantized(x, out, p):
+def abs_quantized(x: Array, out: Array, p: Array) -> None:
     """Return |x| on the output's scale."""
     for i in range(p[0]):
         value = abs(np.int64(x[i]) - p[1])
@@ -90,14 +99,14 @@ def abs_quantized(x, out, p):
 
 
 @helper
-def rsqrt_fixed(value, q, shift):
+def rsqrt_fixed(value: Number, q: Number, shift: Number) -> Number:
     """Return 1 / sqrt(value) with 20 more bits, rescaled."""
     data = rescale(np.int64(1), inverse_sqrt(value), 20 - inverse_sqrt_shift(value))
     return rescale(data, q, shift - 20)
 
 
 @kernel
-def rsqrt_quantized(x, out, p):
+def rsqrt_quantized(x: Array, out: Array, p: Array) -> None:
     """Return 1 / sqrt(x), the largest output at zero; p[7] becomes the number of negative inputs."""
     p[7] = 0
     for i in range(p[0]):
@@ -107,7 +116,7 @@ def rsqrt_quantized(x, out, p):
 
 
 @kernel
-def logistic_narrow(x, out, p):
+def logistic_narrow(x: Array, out: Array, p: Array) -> None:
     """Return the logistic function of int8 with 8 fractional bits; inputs beyond the radius p[4] saturate."""
     for i in range(p[0]):
         value = np.int64(x[i]) - p[1]
@@ -118,7 +127,7 @@ def logistic_narrow(x, out, p):
 
 
 @kernel
-def tanh_narrow(x, out, p):
+def tanh_narrow(x: Array, out: Array, p: Array) -> None:
     """Return tanh of int8 with 7 fractional bits; inputs beyond the radius p[4] saturate."""
     for i in range(p[0]):
         value = np.int64(x[i]) - p[1]
@@ -129,7 +138,7 @@ def tanh_narrow(x, out, p):
 
 
 @kernel
-def logistic_wide(x, table, out, p):
+def logistic_wide(x: Array, table: Array, out: Array, p: Array) -> None:
     """Return the logistic function of int16 by interpolating a table of 256 over [0, 10.7)."""
     for i in range(p[0]):
         value = (np.int64(x[i]) * p[1] + p[3]) >> p[2]
@@ -144,7 +153,7 @@ def logistic_wide(x, table, out, p):
 
 
 @kernel
-def tanh_wide(x, table, out, p):
+def tanh_wide(x: Array, table: Array, out: Array, p: Array) -> None:
     """Return tanh of int16 as 2 * logistic(2x) - 1 from the same table."""
     for i in range(p[0]):
         value = (np.int64(x[i]) * p[1] + p[3]) >> p[2]
@@ -159,19 +168,19 @@ def tanh_wide(x, table, out, p):
 
 
 @helper
-def half_product(a, b):
+def half_product(a: Number, b: Number) -> Number:
     """Return round(a * b / 2**15) of int16, ties up, saturating."""
     return min((a * b + 16384) >> 15, np.int64(32767))
 
 
 @helper
-def shift16(x, bits):
+def shift16(x: Number, bits: Number) -> Number:
     """Return x * 2**bits, limited to int16."""
     return clamp(x << bits, np.int64(-32768), np.int64(32767))
 
 
 @kernel
-def hard_swish_quantized(x, out, p):
+def hard_swish_quantized(x: Array, out: Array, p: Array) -> None:
     """Return x * relu6(x + 3) / 6 in 16 bits, step by step as the reference does."""
     zero_in, zero_out, factor, exponent, gate_factor, gate_exponent = p[1], p[2], p[3], p[4], p[5], p[6]
     for i in range(p[0]):
@@ -190,14 +199,14 @@ def hard_swish_quantized(x, out, p):
 
 
 @kernel
-def look_up(x, table, out, p):
+def look_up(x: Array, table: Array, out: Array, p: Array) -> None:
     """Replace every byte by its entry; the table holds 8-, 16- or 32-bit results."""
     for i in range(p[0]):
         out[i] = table[x[i]]
 
 
 @kernel
-def interpolate(x, table, out, p):
+def interpolate(x: Array, table: Array, out: Array, p: Array) -> None:
     """Interpolate a table of 513 over the whole range of int16; the slope wraps to int16 as in the reference."""
     for i in range(p[0]):
         value = np.int64(x[i])
