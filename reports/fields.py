@@ -55,37 +55,40 @@ def _anything(value: Any) -> Any:
     return value
 
 
-def _inside(read: Read, value: Any, where: str) -> Any:
-    try:
-        return read(value)
-    except WrongType as error:
-        raise WrongType(f"{where}: {error}") from None
-
-
 def _sequence(item: Read) -> Read:
     def read(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list):
             raise _refuse(value, "a list")
-        return tuple(_inside(item, one, f"item {i}") for i, one in enumerate(value))
+        found = []
+        for i, one in enumerate(value):
+            try:
+                found.append(item(one))
+            except WrongType as error:
+                raise WrongType(f"item {i}: {error}") from None
+        return tuple(found)
 
     return read
 
 
-def _key(kind: Any, key: str) -> Any:
-    if kind is not int:
-        return key
+def _integer_key(key: str) -> int:
     try:
         return int(key)
     except ValueError:
         raise _refuse(key, "a whole number as key") from None
 
 
-def _mapping(kind: Any, item: Read) -> Read:
+def _mapping(key_of: Callable[[str], Any], item: Read) -> Read:
     def read(value: Any) -> dict[Any, Any]:
         if not isinstance(value, dict):
             raise _refuse(value, "an object")
-        present = {key: one for key, one in value.items() if one is not None}
-        return {_key(kind, key): _inside(item, one, f"key {key!r}") for key, one in present.items()}
+        found = {}
+        for key, one in value.items():
+            try:
+                if one is not None:
+                    found[key_of(key)] = item(one)
+            except WrongType as error:
+                raise WrongType(f"key {key!r}: {error}") from None
+        return found
 
     return read
 
@@ -119,7 +122,7 @@ def reader(hint: Any) -> Read:
         case origin, (item, end) if origin is tuple and end is ...:
             return _sequence(reader(item))
         case origin, (key, item) if origin is Mapping:
-            return _mapping(key, reader(item))
+            return _mapping(_integer_key if key is int else str, reader(item))
         case origin, hints if origin in (Union, types.UnionType):
             return _either(hints)
     raise TypeError(f"{hint} is not a type that a log line may hold")
@@ -128,15 +131,28 @@ def reader(hint: Any) -> Read:
 def _record(cls: Any) -> Read:
     hints = get_type_hints(cls)
     readers = {one.name: reader(hints[one.name]) for one in fields(cls)}
-    required = {one.name for one in fields(cls) if one.default is MISSING and one.default_factory is MISSING}
+    required = [one.name for one in fields(cls) if one.default is MISSING and one.default_factory is MISSING]
 
     def read(value: Any) -> Any:
         if not isinstance(value, dict):
             raise _refuse(value, "an object")
-        missing = sorted(key for key in required if value.get(key) is None)
-        if missing:
-            raise WrongType(f"key {missing[0]!r} is missing, and a reader cannot do without it")
-        present = {key: one for key, one in value.items() if key in readers and one is not None}
-        return cls(**{key: _inside(readers[key], one, f"key {key!r}") for key, one in present.items()})
+        for key in required:
+            if value.get(key) is None:
+                raise WrongType(f"key {key!r} is missing, and a reader cannot do without it")
+        return cls(**_keys(value, readers))
 
     return read
+
+
+def _keys(value: Mapping[str, Any], readers: Mapping[str, Read]) -> dict[str, Any]:
+    """Read the keys that a record knows; null is as good as absent."""
+    found = {}
+    for key, one in value.items():
+        read = readers.get(key)
+        if read is None or one is None:
+            continue
+        try:
+            found[key] = read(one)
+        except WrongType as error:
+            raise WrongType(f"key {key!r}: {error}") from None
+    return found

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from opconform.reports import costs, summary, text, views
 from opconform.reports.lines import CaseLine, place
-from opconform.reports.log import Log
+from opconform.reports.log import Log, split
 from opconform.reports.summary import Cells
 
 #: the page reads well up to here; the rest is in the log
@@ -42,14 +42,15 @@ def safe_link(address: str) -> str:
 
 def site(log: Log) -> Mapping[str, bytes]:
     """Return every file of the site by its path below the site's folder."""
-    found = summary.cells(log)
+    parts = {op: (part, summary.cells(part)) for op, part in split(log).items()}
+    found = {key: cell for _, cells in parts.values() for key, cell in cells.items()}
     pages = {
         "index.html": _page("index.html", log, "", _index(log, found)),
         "deviations.html": _page("deviations.html", log, "", {"groups": deviations(log)}),
         "costs.html": _page("costs.html", log, "", _costs(log)),
     }
-    for op in summary.ops(log):
-        pages[views.op_page(op)] = _page("op.html", log, "../", _op(log, found, op))
+    for op, (part, cells) in parts.items():
+        pages[views.op_page(op)] = _page("op.html", part, "../", _op(part, cells, op))
     return {**{name: page.encode() for name, page in pages.items()}, **_models(log)}
 
 
@@ -96,38 +97,28 @@ def _per_runtime(found: Cells) -> Mapping[str, summary.Cell]:
 
 
 def _op(log: Log, found: Cells, op: str) -> Mapping[str, Any]:
-    spec = next((one for one in log.specs if one.op == op), None)
-    agreements = [one for one in log.agreements if one.op == op]
+    """Return what an op's page shows; `log` and `found` hold that op alone."""
+    spec = next(iter(log.specs), None)
     columns = summary.runtimes(log)
-    mine = [line for line in views.sound(log.failures) if line.op == op]
     return {
         "op": op,
         "spec": spec,
         "rows": views.row_views(op, summary.rows(log)[op], columns, found),
-        "counterexamples": [views.counterexample(line, spec, agreements) for line in mine],
+        "counterexamples": [views.counterexample(line, spec, log.agreements) for line in views.sound(log.failures)],
         "clauses": views.clause_views(spec, log),
-        "attributes": views.attribute_coverage(op, log),
-        "covered": views.covered_rows(op, log),
-        "laws": views.law_views(op, log),
-        "columns": [where for where in columns if any(key[0] == op and key[2] == where for key in found)],
-        "agreements": agreements,
-        "costs": [
-            (cost.target, {key: costs.figure(cost, key) for key in costs.METRICS})
-            for cost in log.costs
-            if cost.op == op
-        ],
-        "meters": _meters(found, op),
+        "attributes": views.attribute_coverage(log),
+        "covered": [one.row for one in log.coverage],
+        "laws": views.law_views(log),
+        "columns": [where for where in columns if any(where == ran for _, _, ran in found)],
+        "agreements": log.agreements,
+        "costs": [(cost.target, {key: costs.figure(cost, key) for key in costs.METRICS}) for cost in log.costs],
+        "meters": _meters(found),
     }
 
 
-def _meters(found: Cells, op: str) -> Mapping[str, Mapping[str, float]]:
-    """Return per runtime the largest meter of any case of the op."""
-    result: dict[str, Mapping[str, float]] = {}
-    for (one, _, where), cell in found.items():
-        if one == op and cell.meters:
-            old = result.get(where, {})
-            result[where] = {key: max(value, old.get(key, value)) for key, value in {**old, **cell.meters}.items()}
-    return result
+def _meters(found: Cells) -> Mapping[str, Mapping[str, float]]:
+    """Return per runtime the largest meter of any case."""
+    return {where: cell.meters for (_, where), cell in summary.folded(found).items() if cell.meters}
 
 
 def deviations(log: Log) -> Mapping[str, Mapping[str, list[Any]]]:

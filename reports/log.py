@@ -73,6 +73,21 @@ class Log:
         return tuple(found.values())
 
 
+def split(log: Log) -> Mapping[str, Log]:
+    """Return the part of a log that is about each op, in alphabetical order, with the same header and footer."""
+    names = ("specs", "cases", "failures", "agreements", "coverage", "costs")
+    parts: dict[str, dict[str, list[Any]]] = {}
+    for name in names:
+        for line in getattr(log, name):
+            parts.setdefault(line.op, {one: [] for one in names})[name].append(line)
+    return {op: _part(log, parts[op]) for op in sorted(parts)}
+
+
+def _part(log: Log, lines: Mapping[str, list[Any]]) -> Log:
+    changes: dict[str, Any] = {name: tuple(found) for name, found in lines.items()}
+    return replace(log, **changes)
+
+
 def read(path: Path) -> Log:
     """Read one log; raise LogError with one line where it is missing or malformed."""
     try:
@@ -119,7 +134,7 @@ def _line(text: bytes, where: str) -> Line:
 def _short(line: Line) -> Line:
     """Name rows without their op: `CONV_2D/int8` and `int8` are the same row of CONV_2D."""
     match line:
-        case CaseLine() | FailureLine() | Agreement() | Coverage():
+        case CaseLine() | FailureLine() | Agreement() | Coverage() if line.row.startswith(f"{line.op}/"):
             return replace(line, row=line.row.removeprefix(f"{line.op}/"))
         case SpecLine():
             rows = tuple(row.removeprefix(f"{line.op}/") for row in line.rows)

@@ -10,7 +10,7 @@ from functools import reduce
 
 from opconform.reports.costs import figures
 from opconform.reports.lines import CaseLine, FailureLine, place
-from opconform.reports.log import Log
+from opconform.reports.log import Log, split
 from opconform.reports.text import plural
 
 #: worst first; a cell has the status of its worst line
@@ -106,26 +106,11 @@ def _worst_of(line: CaseLine) -> Worst | None:
     return Worst(line.error, line.limit, line.unit, line.case) if judged else None
 
 
-def cell_of(line: CaseLine) -> Cell:
-    """Return the cell of one line alone."""
-    why = reason(line)
-    return Cell(
-        status=status(line),
-        verdicts={line.verdict: 1},
-        lines=1,
-        cases=line.cases,
-        seconds=line.seconds,
-        worst=_worst_of(line),
-        reasons=(why,) if why and line.verdict != "pass" else (),
-        histogram={} if line.law else line.histogram,
-        meters=line.meters,
-    )
-
-
 def worse(one: Worst | None, two: Worst | None) -> Worst | None:
-    """Return the error with the larger share of its limit; of equal shares the larger error."""
-    found = [worst for worst in (one, two) if worst is not None]
-    return max(found, key=lambda worst: (worst.share, worst.error), default=None)
+    """Return the error with the larger share of its limit; of equal shares the larger error, then the first."""
+    if one is None or two is None:
+        return one or two
+    return two if (two.share, two.error) > (one.share, one.error) else one
 
 
 def join(one: Cell, two: Cell) -> Cell:
@@ -155,23 +140,24 @@ def cells(log: Log) -> Cells:
 
 
 def joined(lines: Iterable[CaseLine]) -> Cell:
-    """Return the cell of many lines; counters are filled here, as `join` would copy them for each line."""
-    parts = [cell_of(line) for line in lines]
-    histogram: Counter[int] = Counter()
-    verdicts: Counter[str] = Counter()
+    """Return the cell of many lines. It counts in place: a log holds lines by the hundred thousand."""
+    histogram: dict[int, int] = {}
     meters: dict[str, float] = {}
-    for part in parts:
-        histogram.update(part.histogram)
-        verdicts.update(part.verdicts)
-        meters |= {key: max(value, meters.get(key, value)) for key, value in part.meters.items()}
+    found = list(lines)
+    for line in found:
+        for error, elements in () if line.law else line.histogram.items():
+            histogram[error] = histogram.get(error, 0) + elements
+        for name, value in line.meters.items():
+            meters[name] = max(value, meters.get(name, value))
+    statuses = Counter(status(line) for line in found)
     return Cell(
-        status=min((part.status for part in parts), key=STATUSES.index),
-        verdicts=verdicts,
-        lines=len(parts),
-        cases=sum(part.cases for part in parts),
-        seconds=sum(part.seconds for part in parts),
-        worst=reduce(worse, (part.worst for part in parts), None),
-        reasons=tuple(dict.fromkeys(why for part in parts for why in part.reasons)),
+        status=min(statuses, key=STATUSES.index),
+        verdicts=Counter(line.verdict for line in found),
+        lines=len(found),
+        cases=sum(line.cases for line in found),
+        seconds=sum(line.seconds for line in found),
+        worst=reduce(worse, (_worst_of(line) for line in found), None),
+        reasons=tuple(dict.fromkeys(reason(line) for line in found if status(line) == "known")),
         histogram=histogram,
         meters=meters,
     )
@@ -187,25 +173,26 @@ def folded(found: Cells) -> Mapping[tuple[str, str], Cell]:
 
 def ops(log: Log) -> tuple[str, ...]:
     """Return every op that the log names, in alphabetical order."""
-    return tuple(sorted({one.op for one in log.specs} | {one.op for one in log.cases} | {one.op for one in log.costs}))
+    return tuple(split(log))
 
 
 def rows(log: Log) -> Mapping[str, tuple[str, ...]]:
-    """Return the rows of every op: first as its spec lists them, then what only cases name."""
-    found: dict[str, dict[str, None]] = {op: {} for op in ops(log)}
-    for spec in log.specs:
-        found[spec.op] |= dict.fromkeys(spec.rows)
-    for line in log.cases:
-        found[line.op][line.row] = None
+    """Return the rows of every op: first as its spec lists them, then what only results name."""
+    listed = [(spec.op, row) for spec in log.specs for row in spec.rows]
+    judged = [(line.op, line.row) for line in log.cases]
+    shrunk = [(line.op, line.row) for line in log.failures]
+    found: dict[str, list[str]] = {op: [] for op in ops(log)}
+    for op, row in dict.fromkeys([*listed, *judged, *shrunk]):
+        found[op].append(row)
     return {op: tuple(mine) for op, mine in found.items()}
 
 
 def runtimes(log: Log) -> tuple[str, ...]:
     """Return `runtime@target` of everything that ran, in the header's order, then as cases name them."""
-    listed = [place(one.name, one.target) for one in log.runtimes]
-    ran = [place(line.runtime, line.target) for line in log.cases]
-    missing = {place(one.runtime, one.target) for one in log.unavailable}
-    return tuple(where for where in dict.fromkeys([*listed, *ran]) if where not in missing or where in set(ran))
+    ran = dict.fromkeys((line.runtime, line.target) for line in log.cases)
+    missing = {(one.runtime, one.target) for one in log.unavailable} - set(ran)
+    listed = dict.fromkeys((one.name, one.target) for one in log.runtimes)
+    return tuple(place(*one) for one in {**listed, **ran} if one not in missing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -282,10 +282,10 @@ class ClauseView:
 
 
 def clause_views(spec: SpecLine | None, log: Log) -> tuple[ClauseView, ...]:
-    """Return the clauses of a spec with their coverage; a clause of no row counts the cases of all rows."""
+    """Return the clauses of a spec with the coverage in the log of its op; without a row it counts all rows."""
     if spec is None:
         return ()
-    counts = {one.row: one.clauses for one in log.coverage if one.op == spec.op}
+    counts = {one.row: one.clauses for one in log.coverage}
     return tuple(ClauseView(one, _exercised(one, counts)) for one in spec.clauses)
 
 
@@ -294,23 +294,17 @@ def _exercised(clause: Clause, counts: Mapping[str, Mapping[str, int]]) -> int:
     return sum(counts.get(row, {}).get(clause.label, 0) for row in rows)
 
 
-def attribute_coverage(op: str, log: Log) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """Return `attribute=value` with the cases of each row in the order of `covered_rows`."""
-    mine = [one for one in log.coverage if one.op == op]
-    labels = dict.fromkeys(label for one in mine for label in one.clauses if "=" in label)
-    return tuple((label, tuple(one.clauses.get(label, 0) for one in mine)) for label in labels)
+def attribute_coverage(log: Log) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Return `attribute=value` with the cases of each row, in the order of the log's coverage lines."""
+    labels = dict.fromkeys(label for one in log.coverage for label in one.clauses if "=" in label)
+    return tuple((label, tuple(one.clauses.get(label, 0) for one in log.coverage)) for label in labels)
 
 
-def covered_rows(op: str, log: Log) -> tuple[str, ...]:
-    """Return the rows of an op that have coverage."""
-    return tuple(one.row for one in log.coverage if one.op == op)
-
-
-def law_views(op: str, log: Log) -> tuple[tuple[str, str, Mapping[str, Counter[str]]], ...]:
+def law_views(log: Log) -> tuple[tuple[str, str, Mapping[str, Counter[str]]], ...]:
     """Return law, row and, per runtime, how many lines had which status."""
     found: dict[tuple[str, str], dict[str, Counter[str]]] = {}
     for line in log.cases:
-        if line.op == op and line.law:
+        if line.law:
             per_runtime = found.setdefault((line.law, line.row), {})
             per_runtime.setdefault(place(line.runtime, line.target), Counter())[summary.status(line)] += 1
     return tuple((law, row, per_runtime) for (law, row), per_runtime in sorted(found.items()))

@@ -120,7 +120,7 @@ def test_a_line_that_breaks_the_format_is_refused_with_file_and_line(
     [
         ({"verdict": "meh"}, "verdict 'meh' is unknown; allowed are pass, wrong-value"),
         ({"cases": 1.5}, "key 'cases': found a number 1.5, allowed is a whole number"),
-        ({"histogram": {"one": 1}}, "key 'histogram': found text 'one', allowed is a whole number as key"),
+        ({"histogram": {"one": 1}}, "key 'histogram': key 'one': found text 'one', allowed is a whole number"),
         ({"expected": 3}, "key 'expected': found a number 3, allowed is true or false or text"),
         ({"limit": None}, "key 'limit' is missing"),
     ],
