@@ -9,6 +9,10 @@ from typing import Any
 import yaml
 
 
+# The C parser of libyaml where PyYAML has it: reading all specs is then no longer felt.
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
 class SpecError(Exception):
     """Bad input in a data file; the message is one line: file:line, what was found, what is allowed, what to do."""
 
@@ -53,7 +57,7 @@ def load(path: Path) -> Any:
 def loads(text: str, where: str) -> Any:
     """Parse YAML text; `where` names it in errors."""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_LOADER)
     except (yaml.YAMLError, RecursionError) as error:
         raise SpecError(where, _error_line(error), f"not valid YAML: {_first_line(error)}; fix the syntax") from error
     if node is None:
