@@ -29,10 +29,11 @@ _HELLO_SEQUENCE = 0xFFFFFFFF
 class Options:
     """What a board may be started with instead of what target.yaml and the cache say.
 
-    `budget` is the CPU time in seconds after which the firmware itself ends an invocation with ERROR 7.
+    `budget` is the CPU time in seconds after which the firmware itself ends an invocation with ERROR 7; a model gets
+    it once more for every 16 KiB.
     """
 
-    budget: float = 5.0
+    budget: float = 1.0
     image: build.Image | None = None
     machine: str = ""
     qemu: str = "qemu-system-arm"

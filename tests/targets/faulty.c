@@ -1,7 +1,8 @@
 /* A worker that misbehaves on command: the fake for the tests of boards, faults and meters.
  *
  * HELLO, OPEN, CLOSE and BYE are served as docs/wire.md says. RUN takes one int32 tensor [command, argument, ...],
- * does what the command says between the measure marks, and sends the tensor back (RUN and RESULT have the same layout). */
+ * does what the command says between the measure marks, and sends the tensor back (RUN and RESULT have the same
+ * layout). */
 #include <string.h>
 
 #include "semihosting.h"
@@ -119,57 +120,57 @@ __attribute__((noinline)) static void use_stack(uint32_t n) {
 
 __attribute__((noinline)) static void misbehave_hard(uint32_t command, volatile uint32_t *argument) {
     switch (command) {
-    case UNDEFINED_INSTRUCTION:
-        __asm volatile("udf #7");
-        break;
-    case LOAD_UNMAPPED:
-        (void)load_byte((const volatile uint8_t *)0xB0000000u);
-        break;
-    case STACK_OVERFLOW:
-        (void)overflow(argument);
-        break;
-    case SPIN_WITHOUT_INTERRUPTS:
-        __asm volatile("cpsid i\n 1: b 1b");
-        break;
-    case EXIT:
-        semihosting_exit(17);
-        break;
-    case STORE_TO_NULL:
-        store_bytes((volatile uint8_t *)*argument, 1);
-        break;
-    default:
-        break;
+        case UNDEFINED_INSTRUCTION:
+            __asm volatile("udf #7");
+            break;
+        case LOAD_UNMAPPED:
+            (void)load_byte((const volatile uint8_t *)0xB0000000u);
+            break;
+        case STACK_OVERFLOW:
+            (void)overflow(argument);
+            break;
+        case SPIN_WITHOUT_INTERRUPTS:
+            __asm volatile("cpsid i\n 1: b 1b");
+            break;
+        case EXIT:
+            semihosting_exit(17);
+            break;
+        case STORE_TO_NULL:
+            store_bytes((volatile uint8_t *)*argument, 1);
+            break;
+        default:
+            break;
     }
 }
 
 __attribute__((noinline)) static void misbehave(uint32_t command, volatile uint32_t *argument) {
     switch (command) {
-    case ENDLESS_LOOP:
-        for (;;) {
-            __asm volatile("");
-        }
-    case STORE_PAST_ARENA:
-        store_bytes(opc_arena_buffer + sizeof opc_arena_buffer - 4, 4u + *argument);
-        break;
-    case LOAD_PAST_MODEL:
-    case LOAD_MODEL:
-        (void)load_byte(opc_model_buffer + *argument);
-        break;
-    case COUNTED_LOOP:
-        counted_loop(*argument);
-        break;
-    case DIVIDE_BY_ZERO:
-        *argument = *argument / (*argument - *argument);
-        break;
-    case FILL_ARENA:
-        store_bytes(opc_arena_buffer, *argument);
-        break;
-    case USE_STACK:
-        use_stack(*argument);
-        break;
-    default:
-        misbehave_hard(command, argument);
-        break;
+        case ENDLESS_LOOP:
+            for (;;) {
+                __asm volatile("");
+            }
+        case STORE_PAST_ARENA:
+            store_bytes(opc_arena_buffer + sizeof opc_arena_buffer - 4, 4u + *argument);
+            break;
+        case LOAD_PAST_MODEL:
+        case LOAD_MODEL:
+            (void)load_byte(opc_model_buffer + *argument);
+            break;
+        case COUNTED_LOOP:
+            counted_loop(*argument);
+            break;
+        case DIVIDE_BY_ZERO:
+            *argument = *argument / (*argument - *argument);
+            break;
+        case FILL_ARENA:
+            store_bytes(opc_arena_buffer, *argument);
+            break;
+        case USE_STACK:
+            use_stack(*argument);
+            break;
+        default:
+            misbehave_hard(command, argument);
+            break;
     }
 }
 
@@ -216,21 +217,21 @@ static int serve(void) {
         return -1;
     }
     switch (current.kind) {
-    case HELLO:
-        hello();
-        break;
-    case RUN:
-        run(size);
-        break;
-    case CLOSE:
-        answer(CLOSED, payload, 0);
-        break;
-    case BYE:
-        answer(GONE, payload, 0);
-        return 1;
-    default:
-        refuse(8, "unknown kind", 0);
-        break;
+        case HELLO:
+            hello();
+            break;
+        case RUN:
+            run(size);
+            break;
+        case CLOSE:
+            answer(CLOSED, payload, 0);
+            break;
+        case BYE:
+            answer(GONE, payload, 0);
+            return 1;
+        default:
+            refuse(8, "unknown kind", 0);
+            break;
     }
     return 0;
 }

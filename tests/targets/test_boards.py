@@ -171,3 +171,11 @@ def test_a_killed_qemu_is_a_crash_and_the_next_case_runs(boards: dict[str, Any])
 def test_a_stopped_board_says_so(make_board: Make) -> None:
     with pytest.raises(Died, match="not started"):
         make_board("cortex-m4").receive(1.0)
+
+
+def test_a_larger_model_gets_more_time(boards: dict[str, Any]) -> None:
+    """The budget of 0.2 s, and once more for each 16 KiB."""
+    vector = [np.array([4, 0], np.int32)]
+    start = time.monotonic()
+    assert isinstance(boards["cortex-m4"].executor.execute(bytes(4 * 16384), [vector]), TimedOut)
+    assert time.monotonic() - start > 0.8

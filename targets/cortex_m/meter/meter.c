@@ -1,9 +1,10 @@
 /* QEMU TCG plugin: what an invocation costs and whether it stays inside its memory.
  *
  * Everything passes through one shared page file (meters.py has the same layout). The host writes the watched
- * addresses and allowed ranges before QEMU starts. Between the marks opc_meter_begin and opc_meter_end the plugin counts
- * instructions, loads and stores, notes the lowest store to the stack and the highest to the arena, and keeps the first access that
- * no range allows. opc_meter_answer ends one record, so record i belongs to the i-th answer of the worker. */
+ * addresses and allowed ranges before QEMU starts. Between the marks opc_meter_begin and opc_meter_end the plugin
+ * counts instructions, loads and stores, notes the lowest store to the stack and the highest to the arena, and keeps
+ * the first access that no range allows. opc_meter_answer ends one record, so record i belongs to the i-th answer of
+ * the worker. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,7 +23,8 @@ typedef struct {
 } range;
 
 typedef struct {
-    uint64_t model_bytes; /* of the frame OPEN that this record's answer is for, else 0; the host writes it before it sends */
+    uint64_t model_bytes; /* of the frame OPEN that this record's answer is for, else 0; the host writes it before it
+                             sends */
     uint64_t windows, instructions, loads, stores, stack, arena;
     uint64_t bad_count, bad_pc, bad_address, bad_bytes, bad_store;
     uint64_t stack_pc; /* the instruction that made the lowest store to the stack */
@@ -46,9 +48,9 @@ _Static_assert(offsetof(page, records) == 512, "meters.py finds the records at 5
 EXPORT int qemu_plugin_version = 1;
 
 static page *shared;
-static uint64_t executed;            /* instructions since boot, counted a block at a time */
-static uint64_t began, tick_began;   /* `executed` at the mark */
-static uint64_t stack_entry;         /* the stack pointer at opc_meter_begin */
+static uint64_t executed;          /* instructions since boot, counted a block at a time */
+static uint64_t began, tick_began; /* `executed` at the mark */
+static uint64_t stack_entry;       /* the stack pointer at opc_meter_begin */
 static uint64_t stack_low, stack_pc, arena_top;
 static bool open_window, in_tick;
 

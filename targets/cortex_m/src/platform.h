@@ -7,6 +7,9 @@
 /* Open the console; once, before the worker starts. */
 void transport_open(void);
 
+/* Bytes of the model that was read last. */
+uint32_t transport_model_bytes(void);
+
 /* Drop what is queued of an answer that a fault interrupted; -1 where part of it has left already. */
 int transport_abandon(void);
 

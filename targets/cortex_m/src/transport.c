@@ -19,7 +19,8 @@ static struct {
     uint32_t input_handle, output_handle;
     uint32_t read_from, read_to; /* read_from <= read_to <= OPC_IO_BYTES */
     uint32_t queued;             /* <= OPC_IO_BYTES */
-    uint32_t sent;               /* non-zero once part of this answer has left */
+    uint32_t model_bytes;
+    uint32_t sent; /* non-zero once part of this answer has left */
 } io;
 
 void transport_open(void) {
@@ -49,6 +50,9 @@ static uint32_t read_queued(uint8_t *data, uint32_t size) {
 int transport_read(void *data, size_t size) {
     uint8_t *to = data;
     uint32_t left = (uint32_t)size;
+    if (to == opc_model_buffer) {
+        io.model_bytes = left;
+    }
     while (left != 0) {
         const int direct = io.read_from == io.read_to && left >= OPC_IO_BYTES;
         const uint32_t count = direct ? read_some(to, left) : read_queued(to, left);
@@ -106,6 +110,8 @@ int transport_flush(void) {
     io.sent = 0;
     return result;
 }
+
+uint32_t transport_model_bytes(void) { return io.model_bytes; }
 
 int transport_abandon(void) {
     io.queued = 0;

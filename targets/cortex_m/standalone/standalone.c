@@ -27,7 +27,8 @@ void platform_init(void) {
 
 void platform_serve(void) {
     const size_t bytes = (size_t)(opc_model_end - opc_model);
-    opc_status status = opc_open(&interpreter, opc_model, bytes, opc_arena_buffer, sizeof opc_arena_buffer, &opc_registry_all);
+    opc_status status =
+        opc_open(&interpreter, opc_model, bytes, opc_arena_buffer, sizeof opc_arena_buffer, &opc_registry_all);
     while (status == OPC_OK) {
         status = opc_invoke(&interpreter);
     }
