@@ -18,7 +18,7 @@ from opconform.runtimes.lite.verify import starts_known
 
 _NUMPY = {code: DTYPES[name][0] for code, name in CODE_TO_DTYPE.items()}
 _EMPTY = np.zeros(0, np.uint8)
-_MAX_ELEMENTS = 1 << 31
+_MAX_ELEMENTS = 1 << 27
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,11 @@ class Plan:
 
 def prepare_node(node: Node, services: Services) -> Prepared:
     """Prepare one operator whose shapes are known."""
-    if node.op in CONTROL_OPS:
-        return CONTROL_OPS[node.op](node, services)
-    return OPS[node.op](node)
+    prepared = CONTROL_OPS[node.op](node, services) if node.op in CONTROL_OPS else OPS[node.op](node)
+    for shape in prepared.shapes:
+        if math.prod(shape) >= _MAX_ELEMENTS:
+            raise node.unsupported(f"an output of {list(shape)}; at most {_MAX_ELEMENTS} elements are supported")
+    return prepared
 
 
 def make_plan(graph: Subgraph, index: int, services: Services, shapes: Sequence[Shape] | None = None) -> Plan:
@@ -271,8 +273,6 @@ def _deferred(planned: PlannedNode, executor: Executor) -> Step:
         key = ([executor.shapes[t] for t in present], [executor.flats[t].ctypes.data for t in present], known)
         if not cached or cached[0][0] != key:
             prepared = prepare_node(_present(planned, executor, values), services)
-            if any(math.prod(shape) >= _MAX_ELEMENTS for shape in prepared.shapes):
-                raise planned.node.invalid(f"the output {list(prepared.shapes[0])} is too large")
             for tensor, shape in zip(operator.outputs, prepared.shapes, strict=True):
                 executor.resize(tensor, shape)
             cached[:] = [(key, _late(planned, prepared, executor), prepared)]

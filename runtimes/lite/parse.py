@@ -19,7 +19,7 @@ _I32 = Struct("<i").unpack_from
 _HEAD = Struct("<HH").unpack_from
 _WIDTHS = {"<b": 1, "<B": 1, "<i": 4, "<I": 4, "<Q": 8}
 _MAX_RANK = 8
-_MAX_ELEMENTS = 1 << 31  # so that every index fits in int32
+_MAX_ELEMENTS = 1 << 27  # far above what any model for small machines holds
 _NUMPY = {code: DTYPES[name][0] for code, name in CODE_TO_DTYPE.items()}
 _TABLES = {name: (table.code, table.fields) for name, table in schema.OPTIONS.items()}
 
@@ -189,7 +189,9 @@ def _check_shape(name: str, shape: Shape) -> None:
             raise InvalidModel(f"tensor {name!r} has the shape {list(shape)}: no extent may be negative")
         count *= max(extent, 1)
     if count >= _MAX_ELEMENTS:
-        raise InvalidModel(f"tensor {name!r} has the shape {list(shape)}: {count} elements are more than 2**31 - 1")
+        raise Unsupported(
+            f"tensor {name!r} has the shape {list(shape)}; at most {_MAX_ELEMENTS} elements are supported"
+        )
 
 
 def _view(name: str, raw: Array, code: int, shape: Shape) -> Array:

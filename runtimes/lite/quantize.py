@@ -24,7 +24,8 @@ def float32(value: float) -> float:
 
 
 def round_away(value: float) -> int:
-    """Round to nearest, ties away from zero."""
+    """Round to nearest, ties away from zero; what int32 cannot hold is limited to it."""
+    value = min(max(value, -2147483648.0), 2147483647.0)
     return math.floor(abs(value) + 0.5) * (1 if value >= 0 else -1)
 
 

@@ -76,7 +76,7 @@ def prepare(node: Node) -> Prepared:
     same_quantization(node, x, out)
     rows, columns = shapes.values(node, size)
     batch, height, width, channels = x.shape
-    node.require(rows > 0 and columns > 0, f"a size of {rows} x {columns}; both must be positive")
+    node.require(0 < min(rows, columns) <= max(rows, columns) <= 1 << 24, f"a size of {rows} x {columns}")
     node.require(height > 0 and width > 0, f"nothing to interpolate in an input of {height} x {width}")
     rule = _real_axis if x.dtype == _FLOAT else _fixed_axis
     vertical, horizontal = rule(height, rows, corners, half), rule(width, columns, corners, half)

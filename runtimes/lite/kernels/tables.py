@@ -29,7 +29,8 @@ SIGMOID = _sigmoid()
 
 def _round(values: Array) -> Array:
     """Round ties away from zero, in the dtype of the values."""
-    return np.copysign(np.floor(np.abs(values) + values.dtype.type(0.5)), values)
+    rounded: Array = np.copysign(np.floor(np.abs(values) + values.dtype.type(0.5)), values)
+    return rounded
 
 
 def _evaluate(function: Function, x: Array) -> Array:
