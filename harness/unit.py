@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -17,16 +16,16 @@ from opconform.harness.encode import encode_case
 from opconform.harness.events import Line
 from opconform.harness.exact import diagnose, promised_family, run_twin
 from opconform.harness.expectations import Expectation, explain
-from opconform.harness.expr import ExpressionError, compile_expression
 from opconform.harness.generate.build import rebuild
 from opconform.harness.generate.cases import Built
 from opconform.harness.generate.codec import BadCaseId
 from opconform.harness.generate.engine import Tier, cases
 from opconform.harness.isolate import Executor
+from opconform.harness.limits import LimitError, declared_limit
 from opconform.harness.model import Case, Outcome, Produced, Verdict
 from opconform.harness.numerics import FAMILIES
 from opconform.harness.properties import LAWS, Broken, NotApplicable, Subject, allowed_of, applies
-from opconform.harness.registry import Handle, claims_row, matches
+from opconform.harness.registry import Handle, claims_row
 from opconform.harness.shrink import shrink
 from opconform.harness.spec import Clause, Law, OpSpec
 
@@ -87,7 +86,7 @@ def prepare(spec: OpSpec, built: Built, oracle: Oracle) -> Judge:
 def run_unit(spec: OpSpec, row: str, seats: Sequence[Seat], oracle: Oracle, tier: Tier, seed: int) -> list[Line]:
     """Return the log lines of one row."""
     tally = Tally()
-    claiming = [seat for seat in seats if claims_row(seat.handle.manifest, spec.op, row)]
+    claiming = [seat for seat in seats if claims(seat, spec.op, row)]
     for index, built in enumerate(cases(spec, row, oracle.kernels[spec.op], tier, seed)):
         present = claiming if index else list(seats)
         run_case(spec, built, present, oracle, tier, tally)
@@ -106,7 +105,7 @@ def run_case(
     model = encode_case(spec, built.case)
     outcomes: dict[str, Outcome] = {}
     for seat in seats:
-        if limit := declared_limit(seat, built):
+        if limit := limit_of(seat, built.case):
             verdict = Verdict("declined", message=limit)
             tally.lines.append(_line(seat, built.case, verdict, limit, None, 0.0))
             continue
@@ -123,31 +122,20 @@ def run_case(
     return outcomes
 
 
-def declared_limit(seat: Seat, built: Built) -> str:
+def limit_of(seat: Seat, case: Case) -> str:
     """Return why the manifest takes a case out, or ""."""
-    case = built.case
-    for limit in seat.handle.manifest.limits:
-        if matches([limit.rows], case.op, case.row):
-            env = {**built.env, **case.symbols, **case.attributes, **measures(case)}
-            try:
-                if compile_expression(limit.when)(env):
-                    return limit.why
-            except ExpressionError:
-                continue  # a limit that speaks of symbols this op does not have
-    return ""
+    try:
+        limit = declared_limit(seat.handle.manifest, case)
+    except LimitError:
+        if case.violates:
+            return ""  # what was broken may be the very thing that the limit speaks of
+        raise
+    return limit.why if limit is not None else ""
 
 
-def measures(case: Case) -> Mapping[str, Any]:
-    """Return what a manifest's limit may speak of beside the case's own symbols."""
-    tensors = [i.tensor for i in case.inputs if i.role != "absent"] + list(case.outputs)
-    return {
-        "smallest": min(math.prod(t.shape) for t in tensors),
-        "largest": max(math.prod(t.shape) for t in tensors),
-        "highest_rank": max(len(t.shape) for t in tensors),
-        "violates": case.violates,
-        "constants": tuple(i.tensor.name for i in case.inputs if i.role == "constant"),
-        "absents": tuple(i.tensor.name for i in case.inputs if i.role == "absent"),
-    }
+def claims(seat: Seat, op: str, row: str) -> bool:
+    """Tell whether a runtime is to be tested on a row; one that declares no rows is tried on all."""
+    return not seat.handle.manifest.rows or claims_row(seat.handle.manifest, op, row)
 
 
 def record(
@@ -163,9 +151,12 @@ def record(
 ) -> None:
     """Write the line of a case, and a counterexample for the first failure of its kind."""
     case = judged.case
-    if not claims_row(seat.handle.manifest, case.op, case.row):
+    if not claims(seat, case.op, case.row):
         text = "passes without being claimed" if verdict.kind == "pass" else "not claimed"
         tally.lines.append(_line(seat, case, replace(verdict, kind="declined", message=text), text, None, seconds))
+        return
+    if verdict.kind == "declined" and not seat.handle.manifest.rows:
+        tally.lines.append(_line(seat, case, verdict, "declares no rows", outcome, seconds))
         return
     known = _known(seat, case.id, verdict)
     tally.lines.append(_line(seat, case, verdict, _expected(verdict, known), outcome, seconds))

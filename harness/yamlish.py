@@ -8,7 +8,6 @@ from typing import Any
 
 import yaml
 
-
 # The C parser of libyaml where PyYAML has it: reading all specs is then no longer felt.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -107,7 +106,7 @@ def _scalar(node: yaml.Node, where: str) -> Any:
     if node.tag not in _KNOWN_TAGS:
         raise SpecError(where, node.start_mark.line + 1, f"tag {node.tag} is not allowed; write plain data")
     text: str = node.value
-    if getattr(node, "style", None) is not None:  # quoted or block: always text
+    if getattr(node, "style", None):  # quoted or block: always text
         return text
     for pattern, convert in _SCALARS:
         if pattern.match(text):
