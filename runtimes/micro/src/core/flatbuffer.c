@@ -14,56 +14,52 @@ static bool inside(const fb_file *f, uint32_t at, uint32_t width) { return at <=
 
 uint32_t fb_word(const fb_file *f, uint32_t at) { return inside(f, at, 4) ? fb_load32(f->bytes + at) : 0; }
 
-static uint32_t half(const fb_file *f, uint32_t at) {
-    return inside(f, at, 2) ? (uint32_t)f->bytes[at] | (uint32_t)f->bytes[at + 1] << 8 : 0;
-}
-
 uint32_t fb_follow(const fb_file *f, uint32_t at) {
     const uint32_t offset = fb_word(f, at);
     return offset != 0 && inside(f, at, 4) && inside(f, at + 4, 0) && offset <= f->size - at ? at + offset : FB_BROKEN;
 }
 
-/* Position and size of the vtable; FB_BROKEN when it does not lie in the file. */
-static uint32_t vtable_of(const fb_file *f, uint32_t table, uint32_t *size) {
-    if (!inside(f, table, 4)) {
-        return FB_BROKEN;
-    }
+static uint32_t load16(const uint8_t *p) { return (uint32_t)p[0] | (uint32_t)p[1] << 8; }
+
+fb_handle fb_resolve(const fb_file *f, uint32_t table) {
+    fb_handle h = {table, FB_BROKEN, 0, 0};
     const uint32_t vtable = table - fb_word(f, table); /* modulo 2^32: the offset is signed */
-    if (!inside(f, vtable, 4)) {
-        return FB_BROKEN;
+    if (!inside(f, table, 4) || !inside(f, vtable, 4)) {
+        return h;
     }
-    *size = half(f, vtable);
-    return *size >= 4 && *size <= MAX_VTABLE && inside(f, vtable, *size) ? vtable : FB_BROKEN;
+    h.fields = load16(f->bytes + vtable);
+    h.size = load16(f->bytes + vtable + 2);
+    const bool sound = h.fields >= 4 && h.fields <= MAX_VTABLE && inside(f, vtable, h.fields) && inside(f, table, h.size);
+    h.vtable = sound ? vtable : FB_BROKEN;
+    return h;
 }
 
-uint32_t fb_field(const fb_file *f, uint32_t table, uint32_t slot, uint32_t width) {
-    uint32_t size = 0;
-    const uint32_t vtable = vtable_of(f, table, &size);
-    if (vtable == FB_BROKEN) {
+uint32_t fb_at(const fb_file *f, const fb_handle *h, uint32_t slot, uint32_t width) {
+    if (h->vtable == FB_BROKEN) {
         return FB_BROKEN;
     }
-    if (6 + 2 * slot > size) {
+    if (6 + 2 * slot > h->fields) {
         return FB_ABSENT;
     }
-    const uint32_t offset = half(f, vtable + 4 + 2 * slot);
+    const uint32_t offset = load16(f->bytes + h->vtable + 4 + 2 * slot);
     if (offset == 0) {
         return FB_ABSENT;
     }
-    const bool fits = offset >= 4 && offset + width <= half(f, vtable + 2) && inside(f, table, offset + width);
-    return fits ? table + offset : FB_BROKEN;
+    return offset >= 4 && offset + width <= h->size ? h->table + offset : FB_BROKEN;
+}
+
+uint32_t fb_field(const fb_file *f, uint32_t table, uint32_t slot, uint32_t width) {
+    const fb_handle h = fb_resolve(f, table);
+    return fb_at(f, &h, slot, width);
 }
 
 bool fb_table_ok(const fb_file *f, uint32_t table) {
-    uint32_t size = 0;
-    if (vtable_of(f, table, &size) == FB_BROKEN) {
-        return false;
+    const fb_handle h = fb_resolve(f, table);
+    bool good = h.vtable != FB_BROKEN;
+    for (uint32_t slot = 0; good && 6 + 2 * slot <= h.fields; slot++) {
+        good = fb_at(f, &h, slot, 1) != FB_BROKEN;
     }
-    for (uint32_t slot = 0; 6 + 2 * slot <= size; slot++) {
-        if (fb_field(f, table, slot, 1) == FB_BROKEN) {
-            return false;
-        }
-    }
-    return true;
+    return good;
 }
 
 uint32_t fb_u8(const fb_file *f, uint32_t table, uint32_t slot, uint32_t fallback) {
@@ -82,12 +78,23 @@ uint32_t fb_table(const fb_file *f, uint32_t table, uint32_t slot) {
 }
 
 fb_vector fb_vec(const fb_file *f, uint32_t table, uint32_t slot, uint32_t width, uint32_t align) {
-    fb_vector v = {fb_table(f, table, slot), 0};
-    if (v.at == FB_ABSENT || v.at == FB_BROKEN) {
+    const fb_handle h = fb_resolve(f, table);
+    return fb_vec_at(f, fb_at(f, &h, slot, 4), width, align);
+}
+
+fb_vector fb_vec_at(const fb_file *f, uint32_t field, uint32_t width, uint32_t align) {
+    fb_vector v = {field, 0};
+    if (field == FB_ABSENT || field == FB_BROKEN) {
         return v;
     }
-    const uint32_t count = fb_word(f, v.at);
-    if (!inside(f, v.at, 4) || count > (f->size - v.at - 4) / width || (v.at + 4) % align != 0) {
+    v.at = fb_follow(f, field);
+    if (v.at == FB_BROKEN || !inside(f, v.at, 4) || (v.at + 4) % align != 0) {
+        v.at = FB_BROKEN;
+        return v;
+    }
+    /* width is at most 8, so the product cannot wrap once the count is below the size of the file. */
+    const uint32_t count = fb_load32(f->bytes + v.at);
+    if (count > f->size || (uint64_t)count * width > f->size - v.at - 4) {
         v.at = FB_BROKEN;
         return v;
     }

@@ -58,13 +58,13 @@ opc_node node_at(opc_interpreter *it, graph *g, uint32_t index) {
     return node;
 }
 
-static void view_shape(const fb_file *f, const cell *s, uint32_t table, opc_tensor *view) {
+static void view_shape(const fb_file *f, const cell *s, const fb_handle *table, opc_tensor *view) {
     if (s->dims != NULL) {
         view->rank = (uint8_t)s->dims[0];
         view->dims = s->dims + 1;
         view->flags |= OPC_DYNAMIC;
     } else {
-        const fb_vector shape = fb_vec(f, table, TENSOR_SHAPE, 4, 4);
+        const fb_vector shape = fb_vec_at(f, fb_at(f, table, TENSOR_SHAPE, 4), 4, 4);
         view->rank = (uint8_t)shape.count;
         /* Aligned: the file is 16-aligned and the verifier has checked the vector. */
         view->dims = (const int32_t *)(const void *)(f->bytes + shape.at);
@@ -75,18 +75,30 @@ static void view_shape(const fb_file *f, const cell *s, uint32_t table, opc_tens
     }
 }
 
-static void view_quantization(const fb_file *f, uint32_t table, opc_tensor *view) {
-    const uint32_t q = fb_table(f, table, TENSOR_QUANTIZATION);
-    if (q == FB_ABSENT) {
+static void view_quantization(const fb_file *f, const fb_handle *table, opc_tensor *view) {
+    const uint32_t field = fb_at(f, table, TENSOR_QUANTIZATION, 4);
+    if (field == FB_ABSENT) {
         return;
     }
-    const fb_vector scales = fb_vec(f, q, QUANT_SCALE, 4, 1);
-    const fb_vector zeros = fb_vec(f, q, QUANT_ZERO_POINT, 8, 1);
+    const fb_handle q = fb_resolve(f, fb_follow(f, field));
+    const fb_vector scales = fb_vec_at(f, fb_at(f, &q, QUANT_SCALE, 4), 4, 1);
+    const fb_vector zeros = fb_vec_at(f, fb_at(f, &q, QUANT_ZERO_POINT, 4), 8, 1);
     view->scales = f->bytes + scales.at;
     view->zeros = f->bytes + zeros.at;
     view->scale_count = scales.count;
     view->zero_count = zeros.count;
-    view->axis = (int32_t)fb_u32(f, q, QUANT_AXIS, 0);
+    const uint32_t axis = fb_at(f, &q, QUANT_AXIS, 4);
+    view->axis = axis == FB_ABSENT || axis == FB_BROKEN ? 0 : (int32_t)fb_load32(f->bytes + axis);
+}
+
+/* Where the data lies tells it while running; before, constants are those that the file holds and empty tensors that
+ * nothing writes. */
+static bool is_constant(const opc_interpreter *it, const cell *s, uint32_t table, const opc_tensor *view) {
+    if (it->phase == PHASE_INVOKE) {
+        return (uintptr_t)s->data - (uintptr_t)it->file < it->file_bytes;
+    }
+    const bool written = s->data == (const void *)it || s->data == NULL;
+    return constant_data(it, table).count != 0 || (view->elements == 0 && !written && (view->flags & OPC_VARIABLE) == 0);
 }
 
 bool view_tensor(const opc_interpreter *it, const graph *g, int32_t index, opc_tensor *view) {
@@ -96,16 +108,16 @@ bool view_tensor(const opc_interpreter *it, const graph *g, int32_t index, opc_t
     }
     const fb_file f = file_of(it);
     const cell *s = &g->cells[index];
-    const uint32_t table = table_at(&f, g->tensors, (uint32_t)index);
-    view->dtype = (uint8_t)fb_u8(&f, table, TENSOR_TYPE, 0);
-    view_shape(&f, s, table, view);
-    view_quantization(&f, table, view);
+    const fb_handle table = fb_resolve(&f, table_at(&f, g->tensors, (uint32_t)index));
+    const uint32_t type = fb_at(&f, &table, TENSOR_TYPE, 1);
+    const uint32_t variable = fb_at(&f, &table, TENSOR_VARIABLE, 1);
+    view->dtype = type == FB_ABSENT ? 0 : f.bytes[type];
+    view->flags = variable != FB_ABSENT && f.bytes[variable] != 0 ? OPC_VARIABLE : 0;
+    view_shape(&f, s, &table, view);
+    view_quantization(&f, &table, view);
     view->bytes = tensor_bytes(view->dtype, view->elements);
-    const bool variable = fb_u8(&f, table, TENSOR_VARIABLE, 0) != 0;
-    const bool written = s->data == (const void *)it || s->data == NULL;
-    /* An empty constant has no data in the file, but is known all the same. */
-    const bool constant = constant_data(it, table).count != 0 || (view->elements == 0 && !written && !variable);
-    view->flags |= (uint8_t)((variable ? OPC_VARIABLE : 0) | (constant ? OPC_CONSTANT : 0));
+    const bool constant = is_constant(it, s, table.table, view);
+    view->flags |= constant ? OPC_CONSTANT : 0;
     view->data = constant || (it->phase == PHASE_INVOKE && view->dtype != OPC_RESOURCE) ? s->data : NULL;
     return true;
 }
