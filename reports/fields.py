@@ -11,7 +11,11 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 Read = Callable[[Any], Any]
 
 #: JSON has no word for these; Python writes them bare, other writers as text
-_SPECIAL = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+SPECIAL: Mapping[Any, float] = {
+    **dict.fromkeys(("NaN", "nan"), float("nan")),
+    **dict.fromkeys(("Infinity", "inf"), float("inf")),
+    **dict.fromkeys(("-Infinity", "-inf"), float("-inf")),
+}
 _WORDS = ((bool, "true or false"), (str, "text"), (int, "a whole number"), (float, "a number"))
 _WORD = {bool: "a true/false", str: "text", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
@@ -44,8 +48,8 @@ def _whole(value: Any) -> int:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, str) and value in _SPECIAL:
-        return _SPECIAL[value]
+    if isinstance(value, str) and value in SPECIAL:
+        return SPECIAL[value]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _refuse(value, "a number")
     return value

@@ -31,7 +31,7 @@ def _environment() -> Environment:
     words = ("count", "figure", "share", "slack", "percent", "change", "duration", "date", "plural", "slug", "value")
     environment.filters.update({name: getattr(text, name) for name in words})
     environment.filters["safe_link"] = safe_link
-    environment.globals.update(symbols=views.SYMBOLS, metrics=costs.METRICS, href=views.href, status_of=summary.status)
+    environment.globals.update(symbols=views.SYMBOLS, metrics=costs.METRICS, href=views.href, headline=summary.headline)
     return environment
 
 
@@ -85,6 +85,7 @@ def _index(log: Log, found: Cells) -> Mapping[str, Any]:
         "unshown": max(0, len(unexpected) - MOST_UNEXPECTED),
         "outliers": Counter(one.outlier for one in log.agreements if one.outlier).most_common(),
         "stale": [text.value(one) for footer in log.footers for one in footer.stale],
+        "thin": [text.value(one) for footer in log.footers for one in footer.thin],
         "floor": max((footer.floor for footer in log.footers), default=0),
     }
 

@@ -53,6 +53,8 @@ def document(log: Log) -> dict[str, Any]:
             for one in log.costs
         ],
         "stale": [one for footer in log.footers for one in footer.stale],
+        "thin": [one for footer in log.footers for one in footer.thin],
+        "notes": [asdict(one) for one in log.notes],
         "exit": max((footer.exit for footer in log.footers), default=None),
     }
 

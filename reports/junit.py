@@ -95,9 +95,11 @@ def _testcase(
     if cell.status == "fail" or wrong:
         _deviation(case, [line for line in lines if summary.status(line) == "fail"], wrong)
     elif cell.status in ("known", "unsupported"):
-        words = "; ".join(cell.reasons) if cell.reasons else "not supported, and not claimed by the runtime"
+        words = (
+            "; ".join(cell.reasons[:MOST_LINES]) if cell.reasons else "not supported, and not claimed by the runtime"
+        )
         ElementTree.SubElement(case, "skipped", {"message": _clean(words)})
-    _output(case, [_line(line) for line in failures if summary.status(line) == "known"])
+    _output(case, [summary.headline(line) for line in failures if summary.status(line) == "known"])
     return case
 
 
@@ -105,17 +107,12 @@ def _deviation(case: ElementTree.Element, lines: Sequence[CaseLine], failures: S
     verdicts = {line.verdict for line in lines} | {line.verdict for line in failures}
     worst = next(verdict for verdict in summary.GRAVITY if verdict in verdicts)
     tag = "error" if verdicts & ERRORS else "failure"
-    told = [*(line.message for line in failures), *(line.message for line in lines if line.message)]
-    message = told[0] if told else f"{text.plural(len(lines), 'model')}: {worst}"
+    message = next(summary.headline(line) for group in (failures, lines) for line in group)
     element = ElementTree.SubElement(case, tag, {"type": worst, "message": _clean(message)})
     parts = [_counterexample(line) for line in failures]
-    shown = [_line(line) for line in lines[:MOST_LINES]]
+    shown = [summary.headline(line) for line in lines[:MOST_LINES]]
     rest = [f"... and {len(lines) - MOST_LINES} more lines in the log"] if len(lines) > MOST_LINES else []
     element.text = _clean("\n\n".join([*parts, "\n".join([*shown, *rest])]).strip() + "\n")
-
-
-def _line(line: CaseLine | FailureLine) -> str:
-    return line.message or f"{line.case} {place(line.runtime, line.target)}: {line.verdict}"
 
 
 def _output(case: ElementTree.Element, lines: Iterable[str]) -> None:
@@ -133,7 +130,7 @@ def _counterexample(line: FailureLine) -> str:
     ]
     results = [f"want = {text.value(text.flat(line.want))}", f"got  = {text.value(text.flat(line.got))}"]
     facts = [f"{name}: {words}" for name, words in named if words]
-    return "\n".join([_line(line), *inputs, *(results if line.want or line.got else []), *facts])
+    return "\n".join([summary.headline(line), *inputs, *(results if line.want or line.got else []), *facts])
 
 
 def _unavailable(where: str, message: str) -> ElementTree.Element:
@@ -147,10 +144,12 @@ def _run(log: Log) -> ElementTree.Element:
     stale = [text.value(one) for footer in log.footers for one in footer.stale]
     floor = sum(footer.floor for footer in log.footers)
     judged = sum(footer.cases for footer in log.footers)
+    short = f"{judged} cases of at least {floor}" if log.complete and judged < floor else ""
+    thin = ", ".join(text.value(one) for footer in log.footers for one in footer.thin) or short
     checks = {
         "the log is complete": "" if log.complete else "; ".join(log.warnings) or "the footer is missing",
         "every expectation matches something": f"matched nothing: {', '.join(stale)}" if stale else "",
-        "the tier's floor is reached": f"{judged} cases of at least {floor}" if log.complete and judged < floor else "",
+        "the tier's floor is reached": thin,
     }
     cases = []
     for name, problem in checks.items():

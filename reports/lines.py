@@ -43,7 +43,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One labelled line of a spec; `row` is empty where the clause holds for every row."""
+    """One labelled line of a spec; `row` names its rows, and is empty where it holds for all."""
 
     label: str
     kind: str = ""
@@ -51,6 +51,11 @@ class Clause:
     line: int = 0
     text: str = ""
     why: str = ""
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Return the rows that the clause is about; none means all."""
+        return tuple(row for row in self.row.split(", ") if row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,15 @@ class Unavailable:
     runtime: str
     target: str = ""
     message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that the run met on its way and that is no verdict."""
+
+    message: str
+    op: str = ""
+    row: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,16 +211,18 @@ class Footer:
     unexpected: int = 0
     stale: tuple[Any, ...] = ()
     floor: int = 0
+    thin: tuple[Any, ...] = ()
     seconds: float = 0.0
     exit: int = 0
 
 
-Line = Header | SpecLine | Unavailable | CaseLine | FailureLine | Agreement | Coverage | Cost | Footer
+Line = Header | SpecLine | Unavailable | Note | CaseLine | FailureLine | Agreement | Coverage | Cost | Footer
 
 KINDS: Mapping[str, Any] = {
     "header": Header,
     "spec": SpecLine,
     "unavailable": Unavailable,
+    "note": Note,
     "case": CaseLine,
     "failure": FailureLine,
     "agreement": Agreement,

@@ -26,6 +26,7 @@ from opconform.reports.lines import (
     Footer,
     Header,
     Line,
+    Note,
     RuntimeInfo,
     SpecLine,
     Unavailable,
@@ -48,6 +49,7 @@ class Log:
     headers: tuple[Header, ...]
     specs: tuple[SpecLine, ...] = ()
     unavailable: tuple[Unavailable, ...] = ()
+    notes: tuple[Note, ...] = ()
     cases: tuple[CaseLine, ...] = ()
     failures: tuple[FailureLine, ...] = ()
     agreements: tuple[Agreement, ...] = ()
@@ -177,6 +179,7 @@ def _collect(lines: Sequence[tuple[int, Line]], name: str, warnings: tuple[str, 
         headers=found[Header],
         specs=found[SpecLine],
         unavailable=found[Unavailable],
+        notes=found[Note],
         cases=found[CaseLine],
         failures=found[FailureLine],
         agreements=found[Agreement],
@@ -222,6 +225,7 @@ def merge(logs: Sequence[Log]) -> Log:
         footers=tuple(footer for log in logs for footer in log.footers),
         specs=_latest([log.specs for log in logs], lambda one: one.op),
         unavailable=_still_unavailable(logs),
+        notes=_latest([log.notes for log in logs], lambda one: one),
         cases=_latest([log.cases for log in logs], _judged),
         failures=_latest([log.failures for log in logs], _judged),
         agreements=_latest([log.agreements for log in logs], lambda one: (one.case, one.groups)),

@@ -65,10 +65,9 @@ def _wrong(lines: Sequence[FailureLine]) -> list[str]:
 
 
 def _failure(line: FailureLine) -> str:
-    told = line.message.split("; replay:")[0] or f"{line.case} {place(line.runtime, line.target)}: {line.verdict}"
     diagnosis = views.diagnosis(line)
     replay = f"<br>replay: {code(line.replay)}" if line.replay else ""
-    return f"- **{escape(line.verdict)}** {code(told)}{'<br>' + escape(diagnosis) if diagnosis else ''}{replay}"
+    return f"- **{escape(line.verdict)}** {code(summary.headline(line))}{'<br>' + escape(diagnosis) if diagnosis else ''}{replay}"
 
 
 def _matrix(log: Log, found: summary.Cells) -> list[str]:

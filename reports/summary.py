@@ -89,13 +89,23 @@ def reason(line: CaseLine | FailureLine) -> str:
     return because or (line.expected if isinstance(line.expected, str) else "")
 
 
+def headline(line: CaseLine | FailureLine) -> str:
+    """Return a deviation in one line that stands alone: case, runtime, what was found; no replay command."""
+    message = line.message.split("; replay:")[0] or line.verdict
+    where = f"{line.case} {place(line.runtime, line.target)}"
+    return message if message.startswith(where) else f"{where}: {message}"
+
+
 def status(line: CaseLine | FailureLine) -> str:
     """Return what a line means for its cell: pass, known, unsupported or fail.
 
-    A line that is expected without a reason is a row that the runtime does not claim.
+    What a runtime declines because it never claimed it, or because its manifest names a limit, is no
+    deviation; only an expectation makes it one, and then a counterexample says `because`.
     """
     if line.verdict == "pass":
         return "pass"
+    if line.verdict == "declined" and isinstance(line, CaseLine) and reason(line):
+        return "unsupported"
     if reason(line):
         return "known"
     return "unsupported" if line.expected is True else "fail"
@@ -157,7 +167,9 @@ def joined(lines: Iterable[CaseLine]) -> Cell:
         cases=sum(line.cases for line in found),
         seconds=sum(line.seconds for line in found),
         worst=reduce(worse, (_worst_of(line) for line in found), None),
-        reasons=tuple(dict.fromkeys(reason(line) for line in found if status(line) == "known")),
+        reasons=tuple(
+            dict.fromkeys(reason(line) for line in found if status(line) in ("known", "unsupported") and reason(line))
+        ),
         histogram=histogram,
         meters=meters,
     )
@@ -239,6 +251,8 @@ def conclusion(log: Log) -> tuple[str, str]:
         (over, "figure over budget", "figures over budget"),
     )
     wrong = [plural(number, one, many) for number, one, many in checks if number]
+    thin = sum(len(one.thin) for one in log.footers)
+    wrong += [plural(thin, "row") + " below the tier's floor"] if thin else []
     wrong += ["fewer cases than the tier's floor"] if log.complete and found.cases < floor else []
     if wrong:
         return "fail", ", ".join(wrong)

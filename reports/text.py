@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from opconform.reports.fields import SPECIAL
+
 MINUS = "\N{MINUS SIGN}"
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 
@@ -132,7 +134,13 @@ def value(anything: Any) -> str:
 
 def flat(nested: Sequence[Any]) -> tuple[Any, ...]:
     """Return the numbers of nested lists in row-major order."""
-    return tuple(number for item in nested for number in (flat(item) if isinstance(item, list | tuple) else (item,)))
+    items = ((flat(item) if isinstance(item, list | tuple) else (SPECIAL.get(item, item),)) for item in nested)
+    return tuple(number for item in items for number in item)
+
+
+def single(anything: Any) -> Any:
+    """Return the one item of a list of one: [0.5] -> 0.5; anything else as it is."""
+    return anything[0] if isinstance(anything, list | tuple) and len(anything) == 1 else anything
 
 
 def array(nested: Sequence[Any], shape: Sequence[int]) -> str:

@@ -179,7 +179,7 @@ def counterexample(line: FailureLine, spec: SpecLine | None, agreements: Sequenc
         status=summary.status(line),
         reason=summary.reason(line),
         anchor=anchor(line),
-        message=line.message.split("; replay:")[0],
+        message=summary.headline(line),
         cite=f"{spec.file}:{clause.line}" if spec and clause else "",
         clause=clause,
         tensors=tuple(_tensor(one) for one in line.inputs),
@@ -193,13 +193,14 @@ def counterexample(line: FailureLine, spec: SpecLine | None, agreements: Sequenc
 
 def _clause(line: FailureLine, spec: SpecLine | None) -> Clause | None:
     labelled = [clause for clause in spec.clauses if clause.label == line.clause] if spec and line.clause else []
-    mine = [clause for clause in labelled if clause.row == line.row]
+    mine = [clause for clause in labelled if line.row in clause.rows]
     return next(iter([*mine, *labelled]), None)
 
 
 def _tensor(line: InputTensor) -> Tensor:
     quantized = line.scale is not None
-    words = f"scale {text.value(line.scale)}, zero point {text.value(line.zero_point or 0)}" if quantized else ""
+    scale, zero = text.single(line.scale), text.single(line.zero_point or 0)
+    words = f"scale {text.value(scale)}, zero point {text.value(zero)}" if quantized else ""
     return Tensor(line, text.value(line.shape), words, text.array(line.data, line.shape))
 
 
@@ -270,7 +271,7 @@ def _row_view(row: str, cells: Sequence[tuple[str, Cell]]) -> RowView:
 
 def _quanta(cell: Cell) -> float | None:
     """Return a limit in quanta; bounds in other units say nothing about one quantum."""
-    return cell.worst.limit if cell.worst and cell.worst.unit in ("lsb", "exact") else None
+    return cell.worst.limit if cell.worst and cell.worst.unit.split(":")[0] in ("lsb", "exact") else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +291,7 @@ def clause_views(spec: SpecLine | None, log: Log) -> tuple[ClauseView, ...]:
 
 
 def _exercised(clause: Clause, counts: Mapping[str, Mapping[str, int]]) -> int:
-    rows = [clause.row] if clause.row else list(counts)
+    rows = clause.rows or tuple(counts)
     return sum(counts.get(row, {}).get(clause.label, 0) for row in rows)
 
 

@@ -151,7 +151,7 @@ def test_keys_of_a_newer_writer_are_ignored(make: SimpleNamespace) -> None:
 
 
 def test_infinities_and_nan_are_read_bare_and_as_text(make: SimpleNamespace) -> None:
-    log = make.log(make.header(), make.case("ADD", "int8", "lite", "host", error=math.inf, limit="NaN"))
+    log = make.log(make.header(), make.case("ADD", "int8", "lite", "host", error=math.inf, limit="nan"))
     assert log.cases[0].error == math.inf
     assert math.isnan(log.cases[0].limit)
 
