@@ -60,7 +60,7 @@ def test_softmax_of_16_bits_is_close_to_a_quarter_and_three_quarters() -> None:
 
 
 def test_softmax_of_16_bits_cuts_differences_beyond_ten() -> None:
-    # exp(-10) is 1.49 of 32768. Its sample 1 and the next, 1.52, meet at 1 in the middle, where 1.503 rounds to 2: half of
+    # exp(-10) is 1.49 of 32768. Its sample 1 and the next, 1.52, meet at 1 in the middle, where 1.503 is 2: half of
     # that error, rounded away from zero, makes the sample 2; all that is farther away gets it too.
     got = softmax_int([0, -32768, -32768], ("int16", "int16"), 1e-2)
     assert got[0] >= 32760
@@ -74,7 +74,9 @@ def test_softmax_treats_rows_apart() -> None:
 
 
 def test_l2_norm_of_three_and_four_is_five() -> None:
-    np.testing.assert_allclose(normalize.l2_normalization(np.asarray([[3.0, 4.0], [0.0, 0.0]])), [[0.6, 0.8], [0, 0]])
+    np.testing.assert_allclose(
+        normalize.l2_normalization(np.asarray([[3.0, 4.0], [0.0, 0.0]])), [[0.6, 0.8], [0.0, 0.0]]
+    )
 
 
 def test_l2_norm_counts_as_a_millionth_where_it_is_less() -> None:
