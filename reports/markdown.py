@@ -65,9 +65,9 @@ def _wrong(lines: Sequence[FailureLine]) -> list[str]:
 
 
 def _failure(line: FailureLine) -> str:
-    diagnosis = views.diagnosis(line)
+    diagnosis = f"<br>{escape(views.diagnosis(line))}" if line.rounding else ""
     replay = f"<br>replay: {code(line.replay)}" if line.replay else ""
-    return f"- **{escape(line.verdict)}** {code(summary.headline(line))}{'<br>' + escape(diagnosis) if diagnosis else ''}{replay}"
+    return f"- **{escape(line.verdict)}** {code(summary.headline(line))}{diagnosis}{replay}"
 
 
 def _matrix(log: Log, found: summary.Cells) -> list[str]:

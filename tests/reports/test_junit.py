@@ -108,4 +108,6 @@ def test_what_xml_cannot_hold_is_replaced(make: SimpleNamespace) -> None:
     text = junit.render(make.log(make.header(), case, make.footer()))
     error = case_of(ElementTree.fromstring(text.encode()), "lite@host", "ADD", "int8").find("error")
     assert error is not None
-    assert error.get("message") == "bell \ufffd, null \ufffd, half a pair \ufffd, tag <b>&amp;"
+    assert (
+        error.get("message") == "ADD/int8/7f3k2q lite@host: bell \ufffd, null \ufffd, half a pair \ufffd, tag <b>&amp;"
+    )
