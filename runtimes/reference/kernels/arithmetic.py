@@ -10,7 +10,7 @@ import numpy as np
 from opconform.harness.model import Array, Quant
 from opconform.harness.numerics import Rescale, quantize_multiplier, rounding_divide_by_pot, srdhm
 from opconform.runtimes.reference.kernels._common import activate, centred, finish
-from opconform.runtimes.reference.kernels._fixedpoint import leading_zeros, reciprocal
+from opconform.runtimes.reference.kernels._fixedpoint import leading_zeros, one_over_one_plus
 from opconform.runtimes.reference.registry import kernel, twin
 
 #: Bits that operands are shifted up by before ADD brings them to a common scale.
@@ -95,10 +95,11 @@ def _quotients(numerators: Array, divisors: Array, q31: int, shift: int) -> Arra
     though a shift of 32 bits by a processor may give anything.
     """
     headroom = _each(_leading_sign_bits, numerators)
-    inverse = np.sign(divisors) * _each(lambda d: reciprocal(d, 31)[0], np.abs(divisors))
-    inverse_bits = _each(lambda d: reciprocal(d, 31)[1], np.abs(divisors))
+    # The divisor's magnitude is 2**(31 - zeros) * (1 + fraction), and so is its reciprocal the other way round.
+    zeros = _each(leading_zeros, np.abs(divisors))
+    inverse = np.sign(divisors) * one_over_one_plus((np.abs(divisors) << zeros) - (1 << 31))
     normalized = srdhm(numerators << headroom, inverse)
-    return rounding_divide_by_pot(srdhm(normalized, q31), np.minimum(headroom + inverse_bits - shift, 62))
+    return rounding_divide_by_pot(srdhm(normalized, q31), np.minimum(headroom + 31 - zeros - shift, 62))
 
 
 def _leading_sign_bits(x: int) -> int:
