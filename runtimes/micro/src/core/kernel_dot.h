@@ -4,10 +4,12 @@
 
 #include <stdint.h>
 
-/* acc[k] += sum of (x[i] + offset) * w[k][i] for two rows of weights at once, so that an input is loaded once for both.
- * Modulo 2^32; |x + offset| <= 255 and |w| <= 128 keep 2^16 terms in range. */
-void opc_dot2_s8(const int8_t *x, const int8_t *w0, const int8_t *w1, uint32_t n, int32_t offset, int32_t *acc);
-/* Sum of x[i] * w[i]; |x * w| <= 2^22, so n <= 2^9 fits 32 bits, more is added up in 64. */
+/* Two positions of the input against two rows of weights at once, so that every value loaded is used twice:
+ * acc[0] += x0 . w0, acc[1] += x0 . w1, acc[2] += x1 . w0, acc[3] += x1 . w1, modulo 2^32; |x * w| <= 2^14. n > 0. */
+void opc_dot22_s8(const int8_t *x0, const int8_t *x1, const int8_t *w0, const int8_t *w1, uint32_t n, int32_t *acc);
+/* Sum of w[i], modulo 2^32. */
+int32_t opc_sum_s8(const int8_t *w, uint32_t n);
+/* Sum of x[i] * w[i]; |x * w| <= 2^22, so blocks of 2^8 fit 32 bits, and these are added up in 64. */
 int64_t opc_dot_s16(const int16_t *x, const int8_t *w, uint32_t n);
 
 #endif

@@ -30,6 +30,19 @@ opc_status opc_need_quantized(opc_node *node, const opc_tensor *x, const opc_ten
                : OPC_FAIL(node, OPC_INVALID_MODEL, "per-tensor quantization is missing or invalid");
 }
 
+opc_status opc_quantized_axis(opc_node *node, const opc_tensor *t, uint32_t *inner) {
+    uint32_t axis;
+    *inner = 0;
+    if (t->scale_count <= 1) {
+        return opc_need_quantized(node, t, t);
+    }
+    if (!opc_normal_axis(t->axis, t->rank, &axis) || (uint32_t)t->dims[axis] != t->scale_count) {
+        return OPC_FAIL(node, OPC_INVALID_MODEL, "scales do not fit the quantized axis");
+    }
+    *inner = opc_product(t->dims, axis + 1, t->rank);
+    return OPC_OK;
+}
+
 bool opc_same_quantization(const opc_tensor *a, const opc_tensor *b) {
     const float difference = opc_scale(a, 0) - opc_scale(b, 0);
     return difference == 0.0f && opc_zero_point(a, 0) == opc_zero_point(b, 0);

@@ -12,6 +12,8 @@ opc_status opc_fetch_unary(opc_node *node, opc_tensor *x, opc_tensor *y);
 opc_status opc_same_dtype(opc_node *node, const opc_tensor *x, const opc_tensor *y);
 /* Both are quantized per tensor. */
 opc_status opc_need_quantized(opc_node *node, const opc_tensor *x, const opc_tensor *y);
+/* Quantized per tensor (*inner = 0), or per channel along an axis whose neighbours are *inner elements apart. */
+opc_status opc_quantized_axis(opc_node *node, const opc_tensor *t, uint32_t *inner);
 /* The same scale and zero point, exactly. */
 bool opc_same_quantization(const opc_tensor *a, const opc_tensor *b);
 /* Scale within one thousandth of `scale`, and this zero point: outputs whose quantization is fixed by the op. */

@@ -109,8 +109,7 @@ opc_status opc_depthwise_fetch(opc_node *node, opc_conv *c, uint8_t w_dtype, uin
     return plan(node, c, 5);
 }
 
-opc_status opc_conv_check_quantized(opc_node *node, const opc_conv *c, int32_t axis) {
-    OPC_TRY(opc_need_quantized(node, &c->x, &c->y));
+opc_status opc_conv_check_weights(opc_node *node, const opc_conv *c, int32_t axis) {
     const bool per_tensor = c->w.scale_count == 1;
     if (!per_tensor && (c->w.scale_count != c->out_channels || c->w.axis != axis)) {
         return OPC_FAIL(node, OPC_INVALID_MODEL, "the filter has neither one scale nor one per output channel");
@@ -120,6 +119,12 @@ opc_status opc_conv_check_quantized(opc_node *node, const opc_conv *c, int32_t a
             return OPC_FAIL(node, OPC_INVALID_MODEL, "the filter's zero points must be 0");
         }
     }
+    return OPC_OK;
+}
+
+opc_status opc_conv_check_quantized(opc_node *node, const opc_conv *c, int32_t axis) {
+    OPC_TRY(opc_need_quantized(node, &c->x, &c->y));
+    OPC_TRY(opc_conv_check_weights(node, c, axis));
     if (c->x.dtype == OPC_INT16 && (opc_zero_point(&c->x, 0) != 0 || opc_zero_point(&c->y, 0) != 0)) {
         return OPC_FAIL(node, OPC_INVALID_MODEL, "int16 tensors must have zero point 0");
     }
@@ -135,4 +140,18 @@ opc_status opc_conv_integer(opc_node *node, opc_conv *c, bool depthwise, uint8_t
     OPC_TRY(depthwise ? opc_depthwise_fetch(node, c, w_dtype, b_dtype) : opc_conv_fetch(node, c, w_dtype, b_dtype));
     OPC_TRY(opc_conv_check_quantized(node, c, depthwise ? 3 : 0));
     return opc_activation_range(node, &c->y, c->activation, lo, hi);
+}
+
+opc_status opc_conv_float(opc_node *node, opc_conv *c, bool depthwise, float *lo, float *hi) {
+    opc_tensor w;
+    const uint8_t dtype = opc_input(node, 1, &w) && w.dtype == OPC_INT8 ? OPC_INT8 : OPC_FLOAT32;
+    OPC_TRY(depthwise ? opc_depthwise_fetch(node, c, dtype, OPC_FLOAT32) : opc_conv_fetch(node, c, dtype, OPC_FLOAT32));
+    if (dtype == OPC_INT8) {
+        OPC_TRY(opc_conv_check_weights(node, c, depthwise ? 3 : 0));
+    }
+    return opc_float_activation_range(node, c->activation, lo, hi);
+}
+
+float opc_conv_float_factor(const opc_conv *c, uint32_t channel) {
+    return c->w.dtype == OPC_INT8 ? opc_scale(&c->w, channel) : 1.0f;
 }

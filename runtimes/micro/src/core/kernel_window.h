@@ -56,6 +56,12 @@ opc_status opc_depthwise_fetch(opc_node *node, opc_conv *c, uint8_t w_dtype, uin
 opc_status opc_conv_check_quantized(opc_node *node, const opc_conv *c, int32_t axis);
 /* The factor of output channel `channel`: s_x * s_w[channel] / s_y. */
 opc_multiplier opc_conv_multiplier(const opc_conv *c, uint32_t channel);
+/* The weights' scales: one, or one per output channel along `axis`; zero points 0. */
+opc_status opc_conv_check_weights(opc_node *node, const opc_conv *c, int32_t axis);
+/* float32 input with float32 weights, or with int8 ones that are converted as they are read; finds the clamp, too. */
+opc_status opc_conv_float(opc_node *node, opc_conv *c, bool depthwise, float *lo, float *hi);
+/* The factor of the weights of one output channel: 1 for float32. */
+float opc_conv_float_factor(const opc_conv *c, uint32_t channel);
 /* Fetch, check and find the clamp: the whole set-up of an integer convolution. */
 opc_status opc_conv_integer(opc_node *node, opc_conv *c, bool depthwise, uint8_t w_dtype, uint8_t b_dtype, int32_t *lo,
                             int32_t *hi);

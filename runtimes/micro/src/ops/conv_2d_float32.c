@@ -1,51 +1,60 @@
 #include "kernel_window.h"
 
+static float dot(const opc_conv *c, const float *x, uint32_t f, float acc) {
+    if (c->w.dtype == OPC_INT8) {
+        const int8_t *narrow = opc_i8(&c->w) + f;
+        for (uint32_t i = 0; i < c->group_in; i++) {
+            acc += x[i] * (float)narrow[i];
+        }
+        return acc;
+    }
+    const float *w = opc_f32(&c->w) + f;
+    for (uint32_t i = 0; i < c->group_in; i++) {
+        acc += x[i] * w[i];
+    }
+    return acc;
+}
+
 /* Sums in the order of the reference kernels, so that results agree with them to the last bit on the same hardware. */
-static float accumulate(const opc_conv *c, const float *x0, const float *w0, opc_taps ty, opc_taps tx) {
+static float accumulate(const opc_conv *c, const float *x0, uint32_t w0, opc_taps ty, opc_taps tx) {
     const opc_window *w = &c->window;
     float acc = 0.0f;
     for (int32_t fy = ty.first; fy < ty.end; fy++) {
         const int32_t row = (ty.start + fy * w->y.dilation) * w->x.input;
         for (int32_t fx = tx.first; fx < tx.end; fx++) {
             const float *x = x0 + (uint32_t)(row + tx.start + fx * w->x.dilation) * c->in_channels;
-            const float *f = w0 + (uint32_t)(fy * w->x.size + fx) * c->group_in;
-            for (uint32_t i = 0; i < c->group_in; i++) {
-                acc += x[i] * f[i];
-            }
+            const uint32_t f = w0 + (uint32_t)(fy * w->x.size + fx) * c->group_in;
+            acc = dot(c, x, f, acc);
         }
     }
     return acc;
-}
-
-static opc_status set_up(opc_node *node, opc_conv *c, float *lo, float *hi) {
-    OPC_TRY(opc_conv_fetch(node, c, OPC_FLOAT32, OPC_FLOAT32));
-    return opc_float_activation_range(node, c->activation, lo, hi);
 }
 
 static opc_status prepare(opc_node *node) {
     opc_conv c;
     float lo;
     float hi;
-    return set_up(node, &c, &lo, &hi);
+    return opc_conv_float(node, &c, false, &lo, &hi);
 }
 
 static opc_status invoke(opc_node *node) {
     opc_conv c;
     float lo;
     float hi;
-    OPC_TRY(set_up(node, &c, &lo, &hi));
+    OPC_TRY(opc_conv_float(node, &c, false, &lo, &hi));
     const uint32_t taps = (uint32_t)(c.window.y.size * c.window.x.size) * c.group_in;
     const uint32_t image = (uint32_t)(c.window.y.input * c.window.x.input) * c.in_channels;
     for (uint32_t o = 0; o < c.out_channels; o++) {
         const float bias = c.b.data == NULL ? 0.0f : opc_f32(&c.b)[o];
         const float *x = opc_f32(&c.x) + o / c.group_out * c.group_in;
-        const float *w = opc_f32(&c.w) + o * taps;
+        const uint32_t w = o * taps;
+        const float factor = opc_conv_float_factor(&c, o);
         float *y = (float *)c.y.data + o;
         for (uint32_t b = 0; b < c.batches; b++, x += image) {
             for (int32_t oy = 0; oy < c.window.y.output; oy++) {
                 const opc_taps ty = opc_window_taps(&c.window.y, oy);
                 for (int32_t ox = 0; ox < c.window.x.output; ox++, y += c.out_channels) {
-                    *y = opc_clamp_float(accumulate(&c, x, w, ty, opc_window_taps(&c.window.x, ox)) + bias, lo, hi);
+                    *y = opc_clamp_float(accumulate(&c, x, w, ty, opc_window_taps(&c.window.x, ox)) * factor + bias, lo, hi);
                 }
             }
         }

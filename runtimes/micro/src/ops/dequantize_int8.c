@@ -3,7 +3,7 @@
 typedef struct dequantize {
     opc_tensor x;
     opc_tensor y;
-    uint32_t inner; /* elements between two neighbours along the quantized axis; 0: per tensor */
+    uint32_t inner; /* see opc_quantized_axis */
 } dequantize;
 
 static opc_status set_up(opc_node *node, dequantize *t) {
@@ -11,16 +11,7 @@ static opc_status set_up(opc_node *node, dequantize *t) {
     if (!opc_same_shape(&t->x, &t->y) || t->y.dtype != OPC_FLOAT32) {
         return OPC_FAIL(node, OPC_INVALID_MODEL, "the output must be float32 of the input's shape");
     }
-    t->inner = 0;
-    if (t->x.scale_count <= 1) {
-        return opc_need_quantized(node, &t->x, &t->x);
-    }
-    uint32_t axis;
-    if (!opc_normal_axis(t->x.axis, t->x.rank, &axis) || (uint32_t)t->x.dims[axis] != t->x.scale_count) {
-        return OPC_FAIL(node, OPC_INVALID_MODEL, "scales do not fit the quantized axis");
-    }
-    t->inner = opc_product(t->x.dims, axis + 1, t->x.rank);
-    return OPC_OK;
+    return opc_quantized_axis(node, &t->x, &t->inner);
 }
 
 static opc_status prepare(opc_node *node) {
