@@ -84,7 +84,7 @@ static bool bias_scale_fits(const opc_dense *d, opc_multiplier product) {
     return difference <= allowed && difference >= -allowed;
 }
 
-static bool weights_quantized(const opc_dense *d) {
+bool opc_dense_weights_quantized(const opc_dense *d) {
     const opc_tensor *w = &d->weights;
     if (w->scale_count == 1) {
         return opc_is_quantized(w);
@@ -97,7 +97,7 @@ static bool weights_quantized(const opc_dense *d) {
 }
 
 opc_status opc_dense_quantize(opc_node *node, const opc_dense *d) {
-    if (!opc_is_quantized(&d->x) || !opc_is_quantized(&d->y) || !weights_quantized(d)) {
+    if (!opc_is_quantized(&d->x) || !opc_is_quantized(&d->y) || !opc_dense_weights_quantized(d)) {
         return OPC_FAIL(node, OPC_INVALID_MODEL, "scales or zero points missing or out of range");
     }
     const bool symmetric = opc_zero_point(&d->x, 0) == 0 && opc_zero_point(&d->y, 0) == 0;

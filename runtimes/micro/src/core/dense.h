@@ -20,6 +20,9 @@ bool opc_dense_views(const opc_node *node, opc_dense *d);
 /* For prepare: number, types and shapes of the tensors, and options that are supported. */
 opc_status opc_dense_check(opc_node *node, opc_dense *d, uint8_t dtype, uint8_t weight_dtype);
 
+/* One scale and zero point, or a scale for each unit. */
+bool opc_dense_weights_quantized(const opc_dense *d);
+
 /* What a quantized node keeps. With weights per channel, `multiplier` is unused and computed for each unit. */
 typedef struct opc_dense_data {
     opc_multiplier multiplier;
