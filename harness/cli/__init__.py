@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from opconform.harness.cli import lint, run
+from opconform.harness.cli import conformance, lint, model, replay, report, run
 from opconform.harness.cli.common import BAD_INPUT, guard
 
 app = typer.Typer(
@@ -23,7 +23,7 @@ def _group() -> None:
     """Keep subcommands subcommands, even while there is one."""
 
 
-for _module in (run, lint):
+for _module in (run, conformance, replay, report, model, lint):
     _module.register(app)
 
 

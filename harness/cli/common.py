@@ -10,12 +10,15 @@ from typing import Any
 import typer
 from rich.console import Console
 
+from opconform.harness.flatread import ModelError
 from opconform.harness.generate.cases import ReferenceMismatch
 from opconform.harness.generate.codec import BadCaseId
 from opconform.harness.runlog import LogError
 from opconform.harness.runner import NothingSelected, WorkerLost
 from opconform.harness.runtime import RuntimeFailure
 from opconform.harness.yamlish import SpecError
+from opconform.reports.log import LogError as ReadError
+from opconform.targets.cortex_m.build import BuildFailed
 
 AS_EXPECTED, DEVIATIONS, BAD_INPUT, INFRASTRUCTURE, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -23,7 +26,7 @@ AS_EXPECTED, DEVIATIONS, BAD_INPUT, INFRASTRUCTURE, INTERRUPTED = 0, 1, 2, 3, 13
 _UsageError: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 #: Errors whose message is one line for the reader.
-BAD_INPUTS = (SpecError, NothingSelected, LogError, RuntimeFailure, BadCaseId, ReferenceMismatch)
+BAD_INPUTS = (ModelError, SpecError, NothingSelected, LogError, RuntimeFailure, BadCaseId, ReferenceMismatch, ReadError, BuildFailed)
 
 
 def guard(app: Callable[..., Any]) -> int:
@@ -45,6 +48,10 @@ def guard(app: Callable[..., Any]) -> int:
         # The reader of our output is gone (`| head`): nothing more to say, and no traceback either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return AS_EXPECTED
+    except OSError as error:
+        # A file or folder that cannot be read or written; anything else that the system refuses is one line as well.
+        where = f"{error.filename}: " if error.filename else ""
+        return _say(f"{where}{error.strerror or error}; check the path, its rights and the space left", BAD_INPUT)
     except KeyboardInterrupt:
         return _say("interrupted; the log is kept and says that it is incomplete: go on with --resume", INTERRUPTED)
 
