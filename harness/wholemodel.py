@@ -145,8 +145,17 @@ def _differs_at(
     return Culprit(operation, view.tensors[tensor], gap) if gap.matters else None
 
 
+#: A refusal can list every tensor of a model; the start tells enough.
+MOST_WORDS = 120
+
+
 def describe(outcome: Outcome) -> str:
     """Say in a few words what happened."""
+    text = _description(outcome)
+    return text if len(text) <= MOST_WORDS else text[: MOST_WORDS - 1] + "…"
+
+
+def _description(outcome: Outcome) -> str:
     match outcome:
         case Produced():
             return "ran"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from opconform.harness import budgets
 from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, console
@@ -131,12 +131,15 @@ def _print(file: Path, view: ModelView, rows: Sequence[Mapping[str, Any]]) -> No
     out = console()
     ops = sorted({o.op for o in view.operations})
     out.print(f"{file}: {len(view.data)} bytes, {len(view.operations)} operators ({', '.join(ops)})", markup=False)
-    table = Table("runtime", "outcome", "difference", "arena", "instructions", "stack", "flash", "seconds", box=None)
+    headers = ("outcome", "difference", "arena", "instructions", "stack", "flash", "seconds")
+    table = Table(Column("runtime", no_wrap=True), *headers, box=None)
     for row in rows:
         gap = "" if "worst" not in row else ("equal" if row["worst"] == 0 else f"{row['worst']:.3g} {row['unit']}")
         cells = [str(row.get(key, "")) for key in ("arena", "instructions", "stack", "flash", "seconds")]
-        table.add_row(row["runtime"], row["outcome"], gap, *cells)
+        table.add_row(row["runtime"], "ran" if row["outcome"] == "ran" else "did not run", gap, *cells)
     out.print(table)
     for row in rows:
+        if row["outcome"] != "ran":
+            out.print(f"{row['runtime']}: {row['outcome']}", markup=False)
         if "first_difference" in row:
             out.print(f"{row['runtime']} differs first at {row['first_difference']}", markup=False)
