@@ -41,8 +41,8 @@ def test_exp_is_e_to_the_x() -> None:
 
 
 def test_exp_of_8_bits_is_a_rounded_table() -> None:
-    # 32, 32 * e = 86.98, 32 * e**2 = 236 of which 127 is left, 32 / e = 11.77
-    assert twin(unary.exponential_int, [3, 4, 5, 2], "int8", (1.0, 3), (1 / 32, 0)).tolist() == [32, 87, 127, 12]
+    # 32, 32 * e = 86.98, 32 * e**2 = 236 of which 127 is left, 32 / e = 11.77; all counted from 10
+    assert twin(unary.exponential_int, [3, 4, 5, 2], "int8", (1.0, 3), (1 / 32, 10)).tolist() == [42, 97, 127, 22]
 
 
 def test_exp_of_16_bits_interpolates_in_a_table() -> None:
@@ -94,6 +94,21 @@ def test_the_sigmoid_table_cannot_be_interpolated_better_than_by_its_samples() -
     assert np.abs(between - 65536 / (1 + np.exp(-at / 24))).max() < 1.37 / 2 + 0.51
 
 
+def test_the_sigmoid_table_is_the_one_of_real_kernels() -> None:
+    # 4, 28 and 100 are among the samples that the correction moves; the sum is that of the published table.
+    table = unary.sigmoid_table()
+    assert table[[4, 28, 100]].tolist() == [35493, 49975, 64536]
+    assert int(table.sum()) == 15670629
+
+
+def test_a_place_in_the_table_is_rounded_and_powers_of_two_are_exact() -> None:
+    # 2**-13 * 12288 = 1.5 is 24576 * 2**-14: 1.5, -1.5 and 4.5 go up.
+    assert unary._table_place(np.asarray([1, -1, 3]), 2.0**-13, powers=(-12,)).tolist() == [2, -1, 5]
+    # Half a thousandth beside 2**-12 counts as 2**-12: three places for each input.
+    assert unary._table_place(np.asarray([32767]), 2.0**-12 * 1.0005, powers=(-12,)).tolist() == [3 * 32767]
+    assert unary._table_place(np.asarray([100]), 2.0**-11, powers=(-12, -11)).tolist() == [600]
+
+
 def test_logistic_of_16_bits_by_hand() -> None:
     # 1.0 is 24 steps of 1/24, where the table holds 47911 of 65536: half of it is 23955.5, rounded up; -1.0 mirrors it.
     got = twin(unary.logistic_int, [0, 4096, -4096, 32767], "int16", (2.0**-12, 0), (2.0**-15, 0))
@@ -115,9 +130,9 @@ def test_16_bit_sigmoids_stay_within_the_derived_error(
 
 def test_tanh_of_16_bits_by_hand_is_odd() -> None:
     # tanh(0.5) = 2 * sigmoid(1) - 1: 47911 - 32768 = 15143
-    x = np.asarray([0, 2048, 30000, 1, 777])
+    x = np.arange(0, 32768)
     got = twin(unary.hyperbolic_tangent_int, x, "int16", (2.0**-12, 0), (2.0**-15, 0))
-    assert got[:2].tolist() == [0, 15143]
+    assert got[[0, 2048]].tolist() == [0, 15143]
     assert (twin(unary.hyperbolic_tangent_int, -x, "int16", (2.0**-12, 0), (2.0**-15, 0)) == -got).all()
 
 
@@ -138,6 +153,8 @@ def test_hard_swish_of_integers_by_hand() -> None:
     # Scale 1/16: 48 stands for 3. It is 3072 of 2**-6 quanta, the gate saturates at 32767, 3071 / 64 rounds to 48.
     # -48: the gate is (-32768 + 32768) / 2 = 0.
     assert twin(unary.hard_swish_int, [48, -48, 0, -100], "int8", (1 / 16, 0), (1 / 16, 0)).tolist() == [48, 0, 0, 0]
+    # -1/16 on quanta of 1/1024: -64 times a gate of 16043 / 32768 is -31.33, cut towards zero.
+    assert twin(unary.hard_swish_int, [-1], "int8", (1 / 16, 0), (1 / 1024, 0)).tolist() == [-31]
 
 
 @pytest.mark.parametrize(("scale", "unit"), [(0.05, 0.03), (0.5, 0.25), (0.01, 0.004), (0.1, 0.0015)])

@@ -51,8 +51,8 @@ def test_integers_round_halves_away_from_zero() -> None:
 
 
 def test_integers_round_the_step_to_ten_bits() -> None:
-    # 2 / 3 is 683 of 1024: the third output lies at 1366, 342 behind the last pixel's start, where only it counts.
-    assert row_int([0, 100], 3) == [0, 67, 100]
+    # 2 / 3 is 683 of 1024 (682.67); the third output lies at 1366, behind the start of the last pixel: that alone counts.
+    assert row_int([0, 1000], 3) == [0, 667, 1000]
 
 
 @pytest.mark.parametrize("options", [{}, {"align_corners": True}, {"half_pixel_centers": True}])
