@@ -26,7 +26,17 @@ AS_EXPECTED, DEVIATIONS, BAD_INPUT, INFRASTRUCTURE, INTERRUPTED = 0, 1, 2, 3, 13
 _UsageError: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 #: Errors whose message is one line for the reader.
-BAD_INPUTS = (ModelError, SpecError, NothingSelected, LogError, RuntimeFailure, BadCaseId, ReferenceMismatch, ReadError, BuildFailed)
+BAD_INPUTS = (
+    ModelError,
+    SpecError,
+    NothingSelected,
+    LogError,
+    RuntimeFailure,
+    BadCaseId,
+    ReferenceMismatch,
+    ReadError,
+    BuildFailed,
+)
 
 
 def guard(app: Callable[..., Any]) -> int:

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from opconform.harness.cli.common import console
 from opconform.harness.generate.engine import TIERS
-from opconform.harness.runner import Selection, run, select
+from opconform.harness.runner import Result, Selection, run, select
 from opconform.harness.spec_load import load_all
 
 #: What runs when no --runtime is given: ours, and the real ones that are light to install.
@@ -53,20 +53,30 @@ def command(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from an interrupted --log.")] = False,
 ) -> int:
     """Run the conformance tests."""
-    if tier not in TIERS:
-        raise typer.BadParameter(f"--tier {tier}: unknown; allowed: {', '.join(TIERS)}")
     if resume and log is None:
         raise typer.BadParameter("--resume needs --log FILE: the log to go on from")
     selection = Selection(
-        tuple(runtime or DEFAULT_RUNTIMES), tuple(op or ("*",)), tuple(row or ("*",)), tier, seed, jobs
+        tuple(runtime or DEFAULT_RUNTIMES), tuple(op or ("*",)), tuple(row or ("*",)), checked_tier(tier), seed, jobs
     )
+    return perform(selection, log, resume).exit
+
+
+def checked_tier(tier: str) -> str:
+    """Return a tier's name; BadParameter where there is none."""
+    if tier not in TIERS:
+        raise typer.BadParameter(f"--tier {tier}: unknown; allowed: {', '.join(TIERS)}")
+    return tier
+
+
+def perform(selection: Selection, log: Path | None, resume: bool = False) -> Result:
+    """Run a selection, showing what happens and the totals at the end."""
     view = View(console(), len(select(load_all(), selection)))
     try:
         result = run(selection, log, resume, view.line)
     finally:
         view.close()
     view.summary(result.footer, log)
-    return result.exit
+    return result
 
 
 class View:

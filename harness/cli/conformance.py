@@ -1,0 +1,58 @@
+"""`opconform conformance`: the main job, and its reports."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from opconform.harness.cli.common import console
+from opconform.harness.cli.report import write_reports
+from opconform.harness.cli.run import DEFAULT_RUNTIMES, checked_tier, perform
+from opconform.harness.runner import Selection
+from opconform.reports.log import read
+
+HELP = f"""Run every op on every runtime that is light to install, and write all reports.
+
+Runtimes: {", ".join(DEFAULT_RUNTIMES)}; one that cannot run here is left out, and the report says so.
+The log is DIR/run.jsonl, the page to open DIR/report/index.html; JUnit, Markdown and JSON stand beside it.
+Exit code as of `opconform run`: 0 as expected, 1 deviations, 2 bad input, 3 a target failed.
+
+Example: opconform conformance --tier pr --out out
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommand."""
+    app.command("conformance", help=HELP)(command)
+
+
+def command(
+    tier: Annotated[str, typer.Option(help="How much: smoke, pr or nightly.")] = "smoke",
+    seed: Annotated[int, typer.Option(help="Seed of all draws.")] = 0,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes to work with.", show_default="CPUs")] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where log and reports go.")] = Path("out"),
+    op: Annotated[list[str] | None, typer.Option("--op", metavar="GLOB", help="Only ops that match.")] = None,
+    runtime: Annotated[
+        list[str] | None, typer.Option("--runtime", metavar="NAME[@TARGET]", help="Other runtimes than the usual.")
+    ] = None,
+) -> int:
+    """Run everything and write the reports."""
+    selection = Selection(
+        tuple(runtime or DEFAULT_RUNTIMES), tuple(op or ("*",)), ("*",), checked_tier(tier), seed, jobs or cpus()
+    )
+    log = out / "run.jsonl"
+    result = perform(selection, log)
+    report = out / "report"
+    lines = write_reports(read(log), report, out / "junit.xml", out / "report.md", out / "report.json")
+    for line in lines[1:]:
+        console().print(line, markup=False)
+    console().print(f"open {report / 'index.html'}", markup=False)
+    return result.exit
+
+
+def cpus() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
