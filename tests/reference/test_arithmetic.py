@@ -43,6 +43,12 @@ def test_add_int_rounds_halves_away_from_zero():
     assert run(ops.add_int, [0, 0], [1, -1], (0.5, 0.25, 0.5)) == [1, -1]
 
 
+def test_add_int_has_one_bit_above_the_larger_operand_and_no_more():
+    # In units of 2**-19: 2**19 - 2 rescaled by 2**-20 is below a half, and the high multiply still sees it.
+    # 2**19 - 1 it already rounds up to the half, which then goes away from zero.
+    assert run(ops.add_int, [1, 1], [-2, -1], (1.0, 2.0**-19, 2.0)) == [0, 1]
+
+
 def test_add_int_saturates_and_clamps():
     assert run(ops.add_int, [100, -100], [100, -100], (1.0, 1.0, 0.5)) == [127, -128]
     assert run(ops.add_int, [5, -5, 100], [0, 0, 0], (1.0, 1.0, 1.0), activation="RELU6") == [5, 0, 6]
