@@ -51,6 +51,19 @@ def dense() -> bytes:
     return write_model([Graph(tensors, (Node("FULLY_CONNECTED", (0, 1), (2,)),), (0,), (2,))])
 
 
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the sources with one kernel, and a cache of its own."""
+    copy = tmp_path / "micro"
+    shutil.copytree(build.folder(), copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for kernel in (copy / "src" / "ops").glob("*.c"):
+        if kernel.stem != "reshape":
+            kernel.unlink()
+    monkeypatch.setattr(build, "folder", lambda: copy)
+    monkeypatch.setenv("OPCONFORM_CACHE", str(tmp_path / "cache"))
+    return copy
+
+
 def test_a_missing_compiler_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(
