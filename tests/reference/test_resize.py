@@ -51,7 +51,7 @@ def test_integers_round_halves_away_from_zero() -> None:
 
 
 def test_integers_round_the_step_to_ten_bits() -> None:
-    # 2 / 3 is 683 of 1024 (682.67); the third output lies at 1366, behind the start of the last pixel: that alone counts.
+    # 2 / 3 is 683 of 1024 (682.67); the third output is at 1366, behind the start of the last pixel.
     assert row_int([0, 1000], 3) == [0, 667, 1000]
 
 
