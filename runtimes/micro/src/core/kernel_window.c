@@ -92,6 +92,9 @@ opc_status opc_conv_fetch(opc_node *node, opc_conv *c, uint8_t w_dtype, uint8_t 
         (uint32_t)c->w.dims[0] != c->out_channels) {
         return OPC_FAIL(node, OPC_INVALID_MODEL, "filter, groups and channels do not fit together");
     }
+    if (c->b.dims == NULL) {
+        return OPC_FAIL(node, OPC_INVALID_MODEL, "the bias is missing");
+    }
     c->group_out = c->out_channels / groups;
     return plan(node, c, 4);
 }

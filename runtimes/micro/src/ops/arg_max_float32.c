@@ -12,6 +12,9 @@ static opc_status set_up(opc_node *node, search *s) {
     if ((s->y.dtype != OPC_INT32 && s->y.dtype != OPC_INT64) || s->in[1].elements != 1 || s->in[0].rank == 0) {
         return OPC_FAIL(node, OPC_INVALID_MODEL, "needs one axis, an input of rank at least 1 and an int32 or int64 output");
     }
+    if (opc_option_u8(node, 0, OPC_FLOAT32) != s->y.dtype) {
+        return OPC_FAIL(node, OPC_INVALID_MODEL, "output_type is not the output's dtype");
+    }
     OPC_TRY(opc_reduced_axes(node, &s->in[0], &s->in[1], &s->y, false, &axes));
     for (s->axis = 0; axes != 0 && ((axes >> s->axis) & 1U) == 0;) {
         s->axis++;

@@ -11,6 +11,9 @@ static opc_status set_up(opc_node *node, dequantize *t) {
     if (!opc_same_shape(&t->x, &t->y) || t->y.dtype != OPC_FLOAT32) {
         return OPC_FAIL(node, OPC_INVALID_MODEL, "the output must be float32 of the input's shape");
     }
+    if (t->x.dtype == OPC_INT16 && opc_zero_point(&t->x, 0) != 0) {
+        return OPC_FAIL(node, OPC_INVALID_MODEL, "zero points of int16 must be 0");
+    }
     return opc_quantized_axis(node, &t->x, &t->inner);
 }
 

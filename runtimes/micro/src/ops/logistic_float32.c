@@ -2,12 +2,9 @@
 
 #include "kernel_util.h"
 
-/* Where 1 + exp(-x) rounds to 1 and to exp(-x): above, the quotient is 1; far below, exp(x) is closer and never overflows. */
+/* Beyond ln 2^24 the sum 1 + exp(-x) rounds to 1, or to exp(-x), which would overflow: there exp(x) is the result. */
 static float logistic(float x) {
-    if (x > 16.619047f) {
-        return 1.0f;
-    }
-    return x < -9.0f ? expf(x) : 1.0f / (1.0f + expf(-x));
+    return x < -16.635532f ? expf(x) : 1.0f / (1.0f + expf(-x));
 }
 
 static opc_status prepare(opc_node *node) {

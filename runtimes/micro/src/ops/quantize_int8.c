@@ -10,6 +10,9 @@ static opc_status fetch(opc_node *node, opc_tensor *x, opc_tensor *y) {
     if (y->dtype != OPC_INT8 && y->dtype != OPC_UINT8 && y->dtype != OPC_INT16 && y->dtype != OPC_INT32) {
         return OPC_FAIL(node, OPC_UNSUPPORTED, "the output must be int8, uint8, int16 or int32");
     }
+    if ((x->dtype == OPC_INT16 && opc_zero_point(x, 0) != 0) || (y->dtype == OPC_INT16 && opc_zero_point(y, 0) != 0)) {
+        return OPC_FAIL(node, OPC_INVALID_MODEL, "zero points of int16 must be 0");
+    }
     return opc_need_quantized(node, x, y);
 }
 

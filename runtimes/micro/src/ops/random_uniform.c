@@ -7,6 +7,7 @@
 typedef struct philox {
     uint32_t counter[4];
     uint32_t key[2];
+    uint32_t bound; /* elements that there is memory for */
 } philox;
 
 static void encrypt(const philox *p, uint32_t *block) {
@@ -37,13 +38,56 @@ static opc_status fetch(opc_node *node, opc_tensor *shape, opc_tensor *y) {
         y->dtype != OPC_FLOAT32) {
         return OPC_FAIL(node, OPC_INVALID_MODEL, "needs a shape vector as long as the rank of a float32 output");
     }
-    for (uint32_t d = 0; shape->data != NULL && d < y->rank; d++) {
-        if (opc_load_index(shape, d) != y->dims[d]) {
+    return OPC_OK;
+}
+
+enum { DEFAULT_BOUND = 1024 };
+
+/* Read the shape's values. */
+static opc_status read_dims(opc_node *node, const opc_tensor *shape, int32_t *dims) {
+    for (uint32_t d = 0; d < shape->elements; d++) {
+        const int64_t dim = opc_load_index(shape, d);
+        if (dim < 0 || dim > INT32_MAX) {
             return OPC_FAIL(node, (shape->flags & OPC_CONSTANT) != 0 ? OPC_INVALID_MODEL : OPC_INVALID_INPUT,
-                            "the shape is not the output's");
+                            "a dimension is negative or too large");
         }
+        dims[d] = (int32_t)dim;
     }
     return OPC_OK;
+}
+
+/* The file need not know the output's shape. A constant says it as well; one that is fed later finds memory for as many
+ * elements as the file speaks of, and for a few in any case. */
+static opc_status plan_output(opc_node *node, const opc_tensor *shape, const opc_tensor *y, uint32_t *bound) {
+    int32_t dims[OPC_MAX_RANK];
+    *bound = y->elements;
+    if (shape->data != NULL) {
+        OPC_TRY(read_dims(node, shape, dims));
+        return memcmp(dims, y->dims, y->rank * sizeof *dims) == 0 ? OPC_OK : opc_set_dims(node, 0, y->rank, dims);
+    }
+    if (y->rank == 0) {
+        return OPC_OK;
+    }
+    for (uint32_t d = 1; d < y->rank; d++) {
+        dims[d] = 1;
+    }
+    *bound = y->elements > DEFAULT_BOUND ? y->elements : DEFAULT_BOUND;
+    dims[0] = (int32_t)*bound;
+    return opc_set_dims(node, 0, y->rank, dims);
+}
+
+/* In invoke: the real shape, for which there is memory. */
+static opc_status settle_output(opc_node *node, const opc_tensor *shape, opc_tensor *y, uint32_t bound) {
+    int32_t dims[OPC_MAX_RANK];
+    if ((shape->flags & OPC_CONSTANT) != 0 || y->rank == 0) {
+        return OPC_OK;
+    }
+    OPC_TRY(read_dims(node, shape, dims));
+    y->elements = opc_product(dims, 0, y->rank);
+    if (y->elements > bound) {
+        return OPC_FAIL(node, OPC_UNSUPPORTED, "more numbers than memory was planned for");
+    }
+    return opc_set_dims(node, 0, y->rank, dims);
 }
 
 static opc_status prepare(opc_node *node) {
@@ -54,6 +98,7 @@ static opc_status prepare(opc_node *node) {
     if (p == NULL) {
         return OPC_NO_MEMORY;
     }
+    OPC_TRY(plan_output(node, &shape, &y, &p->bound));
     /* Both seeds 0 ask for one that nobody chose; a board has nothing to draw it from, so it stays 0. */
     const uint64_t seed = (uint64_t)opc_option_i64(node, 0, 0);
     const uint64_t seed2 = (uint64_t)opc_option_i64(node, 1, 0);
@@ -70,6 +115,7 @@ static opc_status invoke(opc_node *node) {
     uint32_t block[4];
     OPC_TRY(fetch(node, &shape, &y));
     philox *p = opc_data(node);
+    OPC_TRY(settle_output(node, &shape, &y, p->bound));
     for (uint32_t i = 0; i < y.elements; i++) {
         if (i % 4U == 0) {
             encrypt(p, block);

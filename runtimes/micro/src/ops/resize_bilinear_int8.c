@@ -57,6 +57,6 @@ static opc_status invoke(opc_node *node) {
 
 const opc_op opc_resize_bilinear_int8 = {.code = OPC_CODE_RESIZE_BILINEAR,
                                          .key = OPC_KEY_INPUT0,
-                                         .types = OPC_BIT(OPC_INT8) | OPC_BIT(OPC_INT16),
+                                         .types = OPC_BIT(OPC_INT8) | OPC_BIT(OPC_UINT8) | OPC_BIT(OPC_INT16),
                                          .prepare = prepare,
                                          .invoke = invoke};
