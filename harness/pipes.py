@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from opconform.harness import wire
-from opconform.harness.transport import Died, Garbled, NotStarted, Silent
-from opconform.harness.worker import STATUS, die_with_parent
+from opconform.harness.transport import STATUS, Died, Garbled, NotStarted, Silent, die_with_parent
 
 _READ_BYTES = 1 << 20
 _TAIL_BYTES = 4000

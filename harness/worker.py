@@ -6,12 +6,10 @@ for one over the socket FD. So a worker that a model has killed is replaced in m
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
 import signal
 import socket
-import struct
 import sys
 import time
 import traceback
@@ -24,10 +22,9 @@ import numpy as np
 from opconform.harness import wire
 from opconform.harness.registry import resolve
 from opconform.harness.runtime import InvalidModel, Runtime, RuntimeFailure, Session, Unavailable, Unsupported
+from opconform.harness.transport import STATUS, die_with_parent
 
-STATUS = struct.Struct("<i")
 _READ_BYTES = 1 << 20
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +144,6 @@ def _explain(error: Exception, invalid: int) -> bytes:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return _failure(wire.INTERNAL, f"{type(error).__name__}: {text}{where}")
-
-
-def die_with_parent() -> None:
-    """Ask Linux to kill this process when the thread that started it ends: no endless loop outlives the harness."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _fork_server(source: str, control: socket.socket) -> None:

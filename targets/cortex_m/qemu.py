@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from opconform.harness.pipes import Child
-from opconform.harness.transport import NotStarted
-from opconform.harness.worker import die_with_parent
+from opconform.harness.transport import NotStarted, die_with_parent
 
 
 @dataclass(frozen=True, slots=True)
