@@ -25,6 +25,7 @@ class Resources:
 
     handles: dict[tuple[str, str], int] = field(default_factory=dict)
     values: list[Array | None] = field(default_factory=list)
+    dtypes: list[np.dtype[np.generic] | None] = field(default_factory=list)  # of the first use
 
     def handle(self, container: str, name: str) -> int:
         """Return the handle of a variable, the same for the same name."""
@@ -32,6 +33,7 @@ class Resources:
         if key not in self.handles:
             self.handles[key] = len(self.values)
             self.values.append(None)
+            self.dtypes.append(None)
         return self.handles[key]
 
 
@@ -92,10 +94,14 @@ def prepare_var_handle(node: Node, services: Services) -> Prepared:
     return Prepared((out.shape,), lambda m: lambda: m.outputs[0].fill(handle))
 
 
-def _variable(node: Node, services: Services, handle: Array) -> int:
-    number = int(handle[0])
-    if not 0 <= number < len(services.resources.values):
+def _variable(node: Node, services: Services, handle: Array, dtype: np.dtype[np.generic]) -> int:
+    """Return the number of the variable behind a handle; a variable keeps the dtype of its first use."""
+    number, resources = int(handle[0]), services.resources
+    if not 0 <= number < len(resources.values):
         raise node.invalid(f"{number} is the handle of no variable")
+    known = resources.dtypes[number] = resources.dtypes[number] or dtype
+    if known != dtype:
+        raise node.invalid(f"the variable is used as {known} and as {dtype}; one dtype is allowed")
     return number
 
 
@@ -111,13 +117,12 @@ def prepare_read(node: Node, services: Services) -> Prepared:
 
     def build(m: Memory) -> Step:
         def run() -> None:
-            value = services.resources.values[_variable(node, services, m.inputs[0])]
+            value = services.resources.values[_variable(node, services, m.inputs[0], out.dtype)]
             if value is None:
                 m.outputs[0].fill(0)
                 return
-            if value.dtype != out.dtype or value.shape != out.shape:
-                found = f"{value.dtype}{list(value.shape)}"
-                raise node.invalid(f"the variable holds {found} and {out.dtype}{list(out.shape)} is read")
+            if value.shape != out.shape:
+                raise node.invalid(f"the variable holds {list(value.shape)} and {list(out.shape)} is read")
             np.copyto(m.outputs[0], value.ravel())
 
         return run
@@ -133,9 +138,9 @@ def prepare_assign(node: Node, services: Services) -> Prepared:
 
     def build(m: Memory) -> Step:
         def run() -> None:
-            number = _variable(node, services, m.inputs[0])
+            number = _variable(node, services, m.inputs[0], x.dtype)
             value = services.resources.values[number]
-            if value is None or value.dtype != x.dtype or value.shape != x.shape:
+            if value is None or value.shape != x.shape:
                 value = services.resources.values[number] = np.empty(x.shape, x.dtype)
             np.copyto(value, m.inputs[1].reshape(x.shape))
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from opconform.harness.model import Array, Shape
 from opconform.harness.runtime import InvalidModel, Manifest, Unsupported
+from opconform.runtimes.lite import jit
 from opconform.runtimes.lite.blas import Blas
 from opconform.runtimes.lite.control import Body, BodyPlan, Resources, Services
 from opconform.runtimes.lite.delegate import Delegate
@@ -38,6 +39,10 @@ class Lite:
     def describe(self) -> Manifest:
         """Return name, variants and arithmetic; the rest stands in runtime.yaml."""
         return Manifest(name="lite", variants=("blas",), arithmetic="double_rounding")
+
+    def warm(self) -> None:
+        """Load what every kernel needs, so that a forked worker starts at once."""
+        jit.platform()
 
     def open(self, model: bytes) -> LiteSession:
         """Open a model from memory. It is copied once, to where the alignment of its constants holds."""

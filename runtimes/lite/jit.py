@@ -36,7 +36,7 @@ _OPTIONS: dict[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True, 
 _SUMMING: dict[str, Any] = {"fastmath": {"reassoc", "contract"}}
 #: Set to compile with bounds checks (an IndexError instead of a stray access); for fuzzing. Slow, never cached.
 CHECKED_VARIABLE = "OPCONFORM_LITE_CHECKED"
-_FORMAT = b"opconform-lite-1\n"
+_FORMAT = b"opconform-lite-2\n"
 _MARK = "__lite_jit__"
 
 
@@ -125,23 +125,29 @@ def _load(function: Callable[..., None], dtypes: tuple[str, ...]) -> Callable[..
 
 
 def _machine() -> llvm.TargetMachine:
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
+    platform()
     return llvm.Target.from_default_triple().create_target_machine(jit=True)
 
 
 def _object(function: Callable[..., None], dtypes: tuple[str, ...]) -> tuple[str, bytes]:
     """Return the symbol and the object file, from the cache or compiled; a cache that cannot be written is no error."""
-    path = cache_directory() / f"{function.__name__}-{_fingerprint(function, dtypes)}.o"
+    path = cache_directory() / f"{function.__name__}-{fingerprint(function, dtypes)}.o"
+    content = _stored(path)
+    if not content:
+        content = _compile(function, dtypes)
+        _store(path, _FORMAT + hashlib.sha256(content).digest() + content)
+    symbol, _, code = content.partition(b"\n")
+    return symbol.decode(), code
+
+
+def _stored(path: Path) -> bytes:
+    """Return what a cache file holds; nothing where it is missing or damaged."""
     try:
         content = path.read_bytes()
     except OSError:
-        content = b""
-    if not content.startswith(_FORMAT):
-        content = _FORMAT + _compile(function, dtypes)
-        _store(path, content)
-    symbol, _, code = content[len(_FORMAT) :].partition(b"\n")
-    return symbol.decode(), code
+        return b""
+    body = content[len(_FORMAT) + 32 :]
+    return body if content == _FORMAT + hashlib.sha256(body).digest() + body else b""
 
 
 def _store(path: Path, content: bytes) -> None:
@@ -154,15 +160,18 @@ def _store(path: Path, content: bytes) -> None:
         return
 
 
-def _fingerprint(function: Callable[..., None], dtypes: tuple[str, ...]) -> str:
+def fingerprint(function: Callable[..., None], dtypes: tuple[str, ...]) -> str:
     """Hash all that shapes the machine code: the sources of kernel and helpers, the compiler and the processor."""
     codes = "".join(_digest(code) for code in _codes(function))
-    text = "\n".join((codes, *dtypes, repr(_OPTIONS), *_platform()))
+    text = "\n".join((codes, *dtypes, repr(_OPTIONS), *platform()))
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 @functools.lru_cache(maxsize=1)
-def _platform() -> tuple[str, ...]:
+def platform() -> tuple[str, ...]:
+    """Return what machine code depends on beside its source: versions and the processor; starts the code generator."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
     features = llvm.get_host_cpu_features().flatten()
     return (sys.version, llvmlite.__version__, np.__version__, llvm.get_host_cpu_name(), features)
 

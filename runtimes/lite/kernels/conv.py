@@ -39,6 +39,7 @@ _ROWS = {
     (INT8, INT8): (INT32,),
     (UINT8, UINT8): (INT32,),
     (INT16, INT8): (_INT64, INT32),
+    (INT16, INT16): (_INT64, INT32),
 }
 
 
@@ -58,7 +59,7 @@ class _Layer:
 def _layer(node: Node, rank: int, axis: int) -> _Layer:
     x, w, bias, out = node.input(0), node.input(1), node.optional(2), node.output()
     allowed = _ROWS.get((x.dtype, w.dtype))
-    if allowed is None:
+    if allowed is None or (w.dtype == INT16 and node.op != "FULLY_CONNECTED"):
         raise node.unsupported(f"an input of {x.dtype} with weights of {w.dtype} is not supported")
     if out.dtype != x.dtype or (bias is not None and bias.dtype not in allowed):
         found = bias.dtype if bias else "no bias"

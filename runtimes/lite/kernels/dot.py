@@ -40,13 +40,10 @@ def dot_integer(x: Array, x_at: Number, w: Array, w_at: Number, depth: Number) -
 
 @helper
 def dot_wide(x: Array, x_at: Number, w: Array, w_at: Number, depth: Number) -> Number:
-    """Return the dot product of an int16 and an int8 row in int64; 128 products at a time fit in int32."""
+    """Return the dot product of an int16 and an int8 or int16 row in int64; a product fits in int32."""
     total = np.int64(0)
-    for start in range(0, depth, 128):
-        part = np.int32(0)
-        for k in range(start, min(start + 128, depth)):
-            part = np.int32(part + np.int32(x[x_at + k]) * np.int32(w[w_at + k]))
-        total += np.int64(part)
+    for k in range(depth):
+        total += np.int64(np.int32(x[x_at + k]) * np.int32(w[w_at + k]))
     return total
 
 

@@ -304,12 +304,12 @@ Numbers = tuple[Kernel, list[int]]
 
 
 def _abs(node: Node, x: Operand, out: Operand) -> Numbers:
-    q, shift = (0, 0) if x.scale == out.scale else multiplier(node, float32(x.scale / out.scale))
+    q, shift = (0, 0) if x.scale == out.scale else multiplier(node, x.scale / out.scale)
     return abs_quantized, [x.zero_point, out.zero_point, q, shift, *RANGES[x.dtype]]
 
 
 def _rsqrt(node: Node, x: Operand, out: Operand) -> Numbers:
-    root = float32(float32(math.sqrt(x.scale)) * out.scale)
+    root = math.sqrt(x.scale) * out.scale
     node.require(root > 0, f"the scales {x.scale:g} and {out.scale:g} are too small")
     return rsqrt_quantized, [x.zero_point, out.zero_point, *multiplier(node, 1.0 / root), *RANGES[x.dtype], 0]
 
