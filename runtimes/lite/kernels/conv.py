@@ -61,7 +61,8 @@ def _layer(node: Node, rank: int, axis: int) -> _Layer:
     allowed = _ROWS.get((x.dtype, w.dtype))
     if allowed is None or (w.dtype == INT16 and node.op != "FULLY_CONNECTED"):
         raise node.unsupported(f"an input of {x.dtype} with weights of {w.dtype} is not supported")
-    if out.dtype != x.dtype or (bias is not None and bias.dtype not in allowed):
+    widened = node.op == "FULLY_CONNECTED" and (x.dtype, out.dtype) == (UINT8, INT16)
+    if (out.dtype != x.dtype and not widened) or (bias is not None and bias.dtype not in allowed):
         found = bias.dtype if bias else "no bias"
         raise node.invalid(f"dtypes {x.dtype}, {w.dtype}, {found} -> {out.dtype} do not belong together")
     if len(w.shape) != rank:
