@@ -64,7 +64,7 @@ static opc_status prepare(opc_node *node) {
 /* q * s_x / s_y - zero_x * s_x / s_y in float32, halves away from zero. */
 static void convert(const opc_tensor *x, const opc_tensor *y, uint8_t *to, const uint8_t *from, uint32_t count) {
     const float scale = opc_scale(x, 0) * (1.0f / opc_scale(y, 0));
-    const float bias = (float)-opc_zero_point(x, 0) * scale;
+    const float bias = -(float)opc_zero_point(x, 0) * scale;
     const int32_t zero = opc_zero_point(y, 0);
     for (uint32_t i = 0; i < count; i++) {
         to[i] = (uint8_t)opc_clamp(opc_add32(opc_round((float)from[i] * scale + bias), zero), 0, UINT8_MAX);
