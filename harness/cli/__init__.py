@@ -6,7 +6,20 @@ import sys
 
 import typer
 
-from opconform.harness.cli import conformance, lint, model, replay, report, run
+from opconform.harness.cli import (
+    conformance,
+    expect,
+    lint,
+    listing,
+    model,
+    new,
+    replay,
+    report,
+    run,
+    show,
+    size,
+    smoke,
+)
 from opconform.harness.cli.common import BAD_INPUT, guard
 
 app = typer.Typer(
@@ -23,7 +36,7 @@ def _group() -> None:
     """Keep subcommands subcommands, even while there is one."""
 
 
-for _module in (run, conformance, replay, report, model, lint):
+for _module in (run, conformance, replay, report, listing, show, model, size, smoke, expect, lint, new):
     _module.register(app)
 
 

@@ -10,12 +10,14 @@ from typing import Any
 import typer
 from rich.console import Console
 
+from opconform.harness.expectations_update import UpdateError
 from opconform.harness.flatread import ModelError
 from opconform.harness.generate.cases import ReferenceMismatch
 from opconform.harness.generate.codec import BadCaseId
 from opconform.harness.runlog import LogError
 from opconform.harness.runner import NothingSelected, WorkerLost
 from opconform.harness.runtime import RuntimeFailure
+from opconform.harness.scaffold import ScaffoldError
 from opconform.harness.yamlish import SpecError
 from opconform.reports.log import LogError as ReadError
 from opconform.targets.cortex_m.build import BuildFailed
@@ -36,6 +38,8 @@ BAD_INPUTS = (
     ReferenceMismatch,
     ReadError,
     BuildFailed,
+    ScaffoldError,
+    UpdateError,
 )
 
 
