@@ -36,6 +36,9 @@ def build_invalid(spec: OpSpec, row: str, source: Source, kernel: Kernel, reques
             case = _changed(invalid, legal.env, case)
     except (ExpressionError, ValueError) as error:
         raise Discard(label) from error
+    tensors = [i.tensor for i in case.inputs if i.role != "absent"] + list(case.outputs)
+    if any(math.prod(t.shape) == 0 for t in tensors):
+        raise Discard(label)  # where nothing is computed, little can be wrong, and some runtimes refuse it anyway
     return Built(replace(case, vectors=case.vectors[:1]), ())
 
 
@@ -53,8 +56,6 @@ def _rebuilt(spec: OpSpec, row: str, source: Source, request: Request, invalid: 
     if any(part.role == "absent" and part.slot.name in (changes or {}) for part in resolved.parts):
         raise Discard(invalid.clause.label)
     inputs, vectors = fill_inputs(spec, row, resolved, env, broken)
-    if any(math.prod(i.tensor.shape) == 0 for i in inputs if i.role != "absent"):
-        raise Discard(invalid.clause.label)
     return replace(legal, inputs=inputs, vectors=vectors, attributes={a.name: env[a.name] for a in spec.attributes})
 
 
