@@ -171,6 +171,7 @@ class OpSpec:
     exhaustive: tuple[str, ...]
     budgets: Mapping[str, Mapping[str, int]]
     canonical: Mapping[str, Any]
+    budget_lines: Mapping[str, int] = field(default_factory=dict)  # target -> its line in the file
 
     @property
     def rows(self) -> tuple[str, ...]:

@@ -88,10 +88,12 @@ def _spec(read: Reader, top: Any) -> OpSpec:
         stateful=bool(top.get("stateful", False)),
         exhaustive=tuple(top.get("exhaustive", ())),
         budgets=spec_parts.budgets(read, top),
-        canonical=dict(top.get("canonical", {})),
+        canonical=dict(read.section(top, "canonical")),
+        budget_lines={target: read.line(top["budgets"], target) for target in read.section(top, "budgets")},
     )
     _check_slots(read, top, spec)
     _check_symbols(read, top, spec)
+    _check_canonical(read, top, spec)
     return spec
 
 
@@ -163,6 +165,19 @@ def _check_symbols(read: Reader, top: Dict, spec: OpSpec) -> None:
                 f"'{expression.text}' uses '{unknown[0]}', which nothing defines; "
                 f"known: {', '.join(sorted(known - {'i'}))}; define it in domain or derive",
             )
+
+
+def _check_canonical(read: Reader, top: Dict, spec: OpSpec) -> None:
+    """Fail where `canonical` leaves a draw open, or settles what nothing draws."""
+    if not spec.canonical:
+        return
+    drawn = {d.name for d in spec.domain} | {a.name for a in spec.attributes if a.value is None}
+    slots = {f"{slot.name}.{how}" for slot in spec.inputs for how in ("absent", "constant")}
+    if missing := sorted(drawn - set(spec.canonical)):
+        raise read.error(top.lines["canonical"], f"canonical gives no value for {missing[0]}; every draw needs one")
+    if unknown := sorted(set(spec.canonical) - drawn - slots):
+        line = top["canonical"].lines[unknown[0]]
+        raise read.error(line, f"canonical settles '{unknown[0]}', which nothing draws; allowed: {', '.join(sorted(drawn))}")
 
 
 def _all_expressions(spec: OpSpec) -> Iterable[tuple[Expression, int]]:

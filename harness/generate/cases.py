@@ -46,6 +46,7 @@ class Request:
     plan: int | None = None
     vectors: int = 4
     value_class: str = "ordinary"
+    canonical: bool = False  # symbols and attributes are those that the spec's costs are measured with
 
 
 def plans(spec: OpSpec, row: str) -> tuple[Row, ...]:
@@ -127,6 +128,8 @@ def draw(spec: OpSpec, row: str, source: Source, request: Request, exhaustive: b
     wanted = classes.index(request.value_class) if request.value_class in classes else 0
     chosen = source.fixed("class", wanted, 0, len(classes) - 1)
     plan = dict(rows[index]) if index < len(rows) else {}
+    if request.canonical:
+        plan |= structure.canonical_plan(spec)
     if exhaustive:
         plan |= {_shape_symbol(spec, name): (256,) for name in spec.exhaustive}
     env: dict[str, Any] = {"row": row, **structure.draw_attributes(spec, source, plan)}

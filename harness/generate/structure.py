@@ -35,6 +35,23 @@ def factors(spec: OpSpec, row: str) -> Mapping[str, Sequence[Any]]:
     return {name: values for name, values in result.items() if len(values) > 1}
 
 
+def canonical_plan(spec: OpSpec) -> Mapping[str, Any]:
+    """Return the settings of the case that costs are measured with: all slots there, what may be constant is.
+
+    `canonical` of the spec settles symbols and attributes, and may settle SLOT.absent and SLOT.constant too.
+    """
+    slots = {f"{slot.name}.absent": False for slot in spec.inputs if slot.optional}
+    slots |= {f"{slot.name}.constant": True for slot in spec.inputs if slot.constant == "either"}
+    return {**slots, **{name: _settled(value) for name, value in spec.canonical.items()}}
+
+
+def _settled(value: Any) -> Any:
+    """Turn what YAML holds into what a draw gives: tuples for lists, Slices for a mapping."""
+    if isinstance(value, Mapping):
+        return Slices(**{name: _settled(part) for name, part in value.items()})
+    return tuple(_settled(item) for item in value) if isinstance(value, list) else value
+
+
 def settings_of(attribute: Attribute) -> Sequence[Any]:
     """Return the values of an attribute that coverage counts: all, or the ends and the middle of a range."""
     if attribute.kind in ("enum", "bool"):
