@@ -76,8 +76,8 @@ def check_scales(node: Node, operand: Operand) -> None:
             raise node.invalid(f"the zero point {zero_point} of {operand.dtype}: {low} to {high} is allowed")
 
 
-#: int16 is symmetric but for the outputs of these
-_ASYMMETRIC_INT16 = ("SOFTMAX", "SVDF")
+#: int16 is symmetric but for the operands of these
+_ASYMMETRIC_INT16 = ("SOFTMAX", "SVDF", "QUANTIZE")
 
 
 def same_quantization(node: Node, a: Operand, b: Operand) -> None:

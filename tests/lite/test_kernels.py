@@ -155,6 +155,12 @@ def test_int16_softmax_of_equal_values_shares_evenly(one_op: Any) -> None:
     assert np.abs(run(model, np.full((1, 4), 77, np.int16)).astype(int) - 8192).max() <= 1
 
 
+def test_the_int16_of_a_softmax_is_requantized_from_its_low_zero_point(one_op: Any) -> None:
+    shares = TensorDef("x", "int16", (3,), quant=Quant((1 / 65536,), (-32768,)))
+    model = one_op("QUANTIZE", [shares], [TensorDef("y", "int8", (3,), quant=Quant((1 / 256,), (-128,)))])
+    assert run(model, np.array([-32768, 0, 32767], np.int16)).tolist() == [-128, 0, 127]
+
+
 def test_a_dtype_that_no_row_has_is_declined(one_op: Any) -> None:
     model = one_op("EXP", [TensorDef("x", "int32", (1,))], [TensorDef("y", "int32", (1,))])
     with pytest.raises(Unsupported, match=r"EXP \(operator 0 of subgraph 0\): int32 is not supported"):

@@ -80,6 +80,8 @@ def prepare_quantize(node: Node) -> Prepared:
     if out.dtype not in _REQUANTIZED.get(x.dtype, ()):
         raise node.unsupported(f"{x.dtype} -> {out.dtype} is not supported")
     check_quantized(node, x, out)
+    if x.dtype == out.dtype == INT16:
+        node.require(x.zero_point == out.zero_point == 0, "int16 to int16 needs zero points of 0")
     rule = multiplier(node, x.scale / out.scale)
     p = np.array([x.size, x.zero_point, out.zero_point, *rule, *RANGES[out.dtype]])
     return Prepared((x.shape,), lambda m: bind(requantize, m.inputs[0], m.outputs[0], p))
