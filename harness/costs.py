@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
 from opconform.harness import budgets
@@ -118,9 +117,7 @@ def flash_of(target: str, flash: Flash) -> dict[str, Figures]:
     return {op: Figures(one.own, one.shared, one.alone) for op, one in table.ops.items()}
 
 
-def _measured(
-    spec: OpSpec, handle: Handle, kernels: Mapping[str, Kernel], executor: Executor, bytes_: Figures
-) -> Cost:
+def _measured(spec: OpSpec, handle: Handle, kernels: Mapping[str, Kernel], executor: Executor, bytes_: Figures) -> Cost:
     try:
         built = canonical_case(spec, kernels, canonical_row(spec, handle.manifest))
     except CanonicalError as error:
@@ -167,19 +164,12 @@ def cost_line(cost: Cost, spec: OpSpec, baseline: Mapping[str, Any]) -> Line:
     }
 
 
-def cost_lines(
-    specs: Sequence[OpSpec],
-    handles: Sequence[Handle],
-    kernels: Mapping[str, Kernel],
-    flash: Flash = budgets.measure_flash,
-    baseline: Path | None = None,
-) -> Iterator[Line]:
-    """Yield a line for each op and board, board by board in the order of the run; none where no board takes part."""
-    known = budgets.read_baseline(baseline)
+def cost_lines(specs: Sequence[OpSpec], handle: Handle, kernels: Mapping[str, Kernel]) -> Iterator[Line]:
+    """Yield a line for each op that the runtime claims on its board, in the order given."""
+    known = budgets.read_baseline()
     by_op = {spec.op: spec for spec in specs}
-    for handle in boards_of(handles):
-        for cost in measure(specs, handle, kernels, flash):
-            yield cost_line(cost, by_op[cost.op], known)
+    for cost in measure(specs, handle, kernels):
+        yield cost_line(cost, by_op[cost.op], known)
 
 
 def baseline_of(baseline: Mapping[str, Any], target: str, op: str) -> dict[str, int]:

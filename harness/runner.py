@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from opconform import __version__
-from opconform.harness import events
-from opconform.harness.expectations import Expectation, load_expectations
+from opconform.harness import costs, events
+from opconform.harness.expectations import Expectation, explain, load_expectations
 from opconform.harness.generate.engine import TIERS, Tier
 from opconform.harness.isolate import connect
 from opconform.harness.registry import Handle, claims_row, resolve
@@ -64,11 +64,19 @@ class Totals:
     unexpected: int = 0
     infra: int = 0
     per_row: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    explained: set[str] = field(default_factory=set)
+    entries: Mapping[str, Sequence[Expectation]] = field(default_factory=dict)  # by name@target
+    explained: set[tuple[str, str]] = field(default_factory=set)  # (name@target, where) of entries that matched
+    outdated: dict[str, str] = field(default_factory=dict)  # where -> why the example is no case any more
 
     def add(self, line: Line) -> None:
         """Count one line."""
         self.lines += 1
+        if line["kind"] == "cost" and line["verdict"] != "pass":
+            self.verdicts[line["verdict"]] += 1
+            self.unexpected += 1
+            self.infra += line["verdict"] == "infra"
+        if "stale" in line:
+            self.outdated[line["stale"]] = line["message"]
         if line["kind"] != "case":
             return
         self.verdicts[line["verdict"]] += int(line["cases"])
@@ -77,7 +85,13 @@ class Totals:
         self.infra += line["verdict"] == "infra" and line["expected"] is False
         self.per_row[f"{line['runtime']}@{line['target']}", line["op"], line["row"]] += int(line["cases"])
         if isinstance(line["expected"], str):
-            self.explained.add(f"{line['runtime']}|{line['target']}|{line['expected']}")
+            self._explain(line)
+
+    def _explain(self, line: Line) -> None:
+        label = f"{line['runtime']}@{line['target']}"
+        asked = line["runtime"], line["target"], line["case"], line["verdict"], line["clause"]
+        if entry := explain(self.entries.get(label, ()), *asked):
+            self.explained.add((label, entry.where))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +148,7 @@ def run(selection: Selection, log: Path | None, resume: bool = False, progress: 
     seated, missing = _available(handles)
     entries = {handle.label: expectations_of(handle) for handle in seated}
     header = _header(selection, handles, specs_hash(selection.folder))
-    writer, totals = LogWriter(log), Totals()
+    writer, totals = LogWriter(log), Totals(entries=entries)
     kept, old = taken_up(log, header) if resume and log is not None else ([], [])
     done = {(line["op"], line["row"]) for line in old if line["kind"] == "coverage"}
     writer.start(kept)
@@ -147,7 +161,10 @@ def run(selection: Selection, log: Path | None, resume: bool = False, progress: 
         rest = [pair for pair in pairs if pair not in done]
         for lines in _units(rest, selection, [h.source for h in seated]):
             _emit(writer, totals, report, lines)
-        footer, code = _footer(totals, seated, entries, pairs, TIERS[selection.tier], time.perf_counter() - started)
+        for board in costs.boards_of(seated):
+            measured = costs.cost_lines([specs[op] for op in _ops(pairs)], board, load_oracle().kernels)
+            _emit(writer, totals, report, list(measured))
+        footer, code = _footer(totals, seated, pairs, TIERS[selection.tier], time.perf_counter() - started)
         _emit(writer, totals, report, [footer])
     finally:
         writer.close()
@@ -207,12 +224,11 @@ def _header(selection: Selection, handles: Sequence[Handle], specs: str) -> Line
 def _footer(
     totals: Totals,
     handles: Sequence[Handle],
-    entries: Mapping[str, Sequence[Expectation]],
     pairs: Sequence[tuple[str, str]],
     tier: Tier,
     seconds: float,
 ) -> tuple[Line, int]:
-    stale = _stale(totals, handles, entries, pairs)
+    stale = _stale(totals, handles, pairs)
     thin = _thin(totals, handles, pairs, tier)
     code = 3 if totals.infra else 1 if totals.unexpected or stale or thin else 0
     footer = {
@@ -231,18 +247,13 @@ def _footer(
     return footer, code
 
 
-def _stale(
-    totals: Totals,
-    handles: Sequence[Handle],
-    entries: Mapping[str, Sequence[Expectation]],
-    pairs: Sequence[tuple[str, str]],
-) -> list[str]:
-    """Return the expectations whose rows all ran and that explained nothing."""
-    result = []
+def _stale(totals: Totals, handles: Sequence[Handle], pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the expectations whose rows all ran and that explained nothing, and those whose example is gone."""
+    result = [f"{message}; write an example that is a case now" for message in totals.outdated.values()]
     for handle in handles:
-        for entry in entries[handle.label]:
+        for entry in totals.entries[handle.label]:
             covered = any(entry.covers(handle.name, handle.at, op, row) for op, row in pairs)
-            if covered and f"{handle.name}|{handle.at}|{entry.because}" not in totals.explained:
+            if covered and (handle.label, entry.where) not in totals.explained:
                 result.append(
                     f"{entry.where}: {handle.label} {entry.case}: matched nothing; remove it or mend its glob"
                 )

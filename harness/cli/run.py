@@ -107,6 +107,8 @@ class View:
                 )
             case "unavailable":
                 self._out.print(f"{line['runtime']}@{line['target']} cannot run here: {line['message']}", markup=False)
+            case "cost" if line["message"]:
+                self._out.print(line["message"], markup=False)
             case "coverage":
                 self._row_done(f"{line['op']}/{line['row']}")
 

@@ -1,30 +1,54 @@
-"""`opconform size`: what kernels cost in flash."""
+"""`opconform size`: what ops cost on boards."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from opconform.harness import budgets
-from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, console
+from opconform.harness import budgets, costs, costs_update
+from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, INFRASTRUCTURE, console
+from opconform.harness.costs import Cost
+from opconform.harness.registry import resolve
+from opconform.harness.runner import load_oracle
 from opconform.harness.spec import OpSpec
-from opconform.harness.spec_load import load_all
+from opconform.harness.spec_load import load_all, spec_folder
 from opconform.targets.cortex_m.boards import target_names
 
-HELP = """Measure the flash of micro on a board: interpreter core, libraries and every op, in bytes.
+HELP = """Measure what micro costs on a board: flash of core, libraries and every op; stack, arena and instructions.
 
-own: needed by no other op. shared: also by others. alone: what an image with only this op pays beside the core.
+own: flash that no other op needs. shared: also used by others. alone: what an image with only this op pays beside
+the core. stack, arena (bytes) and instructions are those of each op's canonical case (see docs/budgets.md).
 With a MODEL the image that holds just this model and its kernels is measured instead.
-Every figure that differs from the committed baseline is listed; --update commits the new ones.
-Exit code 0: within the budgets of the specs; 1: over budget; 2: bad input or no toolchain.
+Every figure that differs from the committed baseline is listed. --update makes the figures the new baseline and
+renews the budgets of the specs: measured and a tenth more; every budget that rises is named.
+Exit code 0: within the budgets; 1: over budget; 2: bad input or no toolchain; 3: a board failed.
 
-Example: opconform size --target cortex-m3
+Example: opconform size --target cortex-m3 --target cortex-m55 --op 'CONV_*'
 """
+
+_COLUMNS = ("own", "shared", "alone", "stack", "arena", "instructions")
+_METERS = _COLUMNS[3:]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One board: its flash and the costs of the ops that were asked for."""
+
+    target: str
+    table: budgets.FlashTable
+    costs: tuple[Cost, ...]
+
+    @property
+    def ops(self) -> frozenset[str]:
+        """Return the ops that were measured."""
+        return frozenset(cost.op for cost in self.costs)
 
 
 def register(app: typer.Typer) -> None:
@@ -36,79 +60,152 @@ def command(
     model: Annotated[
         Path | None, typer.Argument(metavar="[MODEL.tflite]", help="Measure the image of a model.")
     ] = None,
-    target: Annotated[str, typer.Option("--target", metavar="T", help="The board.")] = "cortex-m4",
+    target: Annotated[
+        list[str] | None, typer.Option("--target", metavar="GLOB", help="Boards; repeatable. Without: cortex-m4.")
+    ] = None,
+    op: Annotated[
+        list[str] | None, typer.Option("--op", metavar="GLOB", help="Only ops that match; repeatable.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print an object with core, lib and ops.")] = False,
-    update: Annotated[bool, typer.Option("--update", help="Make the figures the new baseline.")] = False,
+    update: Annotated[bool, typer.Option("--update", help="Renew the baseline and the budgets.")] = False,
 ) -> int:
-    """Measure flash."""
-    if target not in target_names():
-        raise typer.BadParameter(f"--target {target}: unknown board; allowed: {', '.join(target_names())}")
+    """Measure ops, or the image of a model."""
+    boards = _boards(target or ["cortex-m4"])
     if model is not None:
-        return _of_model(model, target, as_json, update)
-    table, baseline = budgets.measure_flash(target), budgets.read_baseline()
-    old = dict(_of(baseline, target))
-    changes = budgets.compare(budgets.as_json(table), _of(old, "flash"))
-    over = over_budget(table, load_all())
+        return _of_model(model, boards, as_json, update or bool(op))
+    specs = _specs(op or ["*"])
+    kernels = load_oracle().kernels
+    found = [measured(board, list(specs.values()), kernels) for board in boards]
+    baseline = budgets.read_baseline()
+    over = [text for one in found for text in problems(one, specs)]
     if as_json:
-        print(json.dumps(budgets.as_json(table), indent=1))
+        objects = {one.target: document(one) for one in found}
+        print(json.dumps(objects if len(found) > 1 else objects[boards[0]], indent=1))
     else:
-        _print((*_table(table), *_changed(changes), *over))
+        for one in found:
+            _print((*_table(one), *_changed(one, baseline)))
     if update:
-        budgets.write_baseline({**baseline, target: {**old, "flash": budgets.as_json(table)}})
-    return DEVIATIONS if over else AS_EXPECTED
+        _print(list(renew(found, specs, baseline)), as_json)
+        return AS_EXPECTED
+    _print(over, as_json)
+    failed = any(cost.verdict == "infra" for one in found for cost in one.costs)
+    return INFRASTRUCTURE if failed else DEVIATIONS if over else AS_EXPECTED
 
 
-def _of(tree: Mapping[str, object], key: str) -> Mapping[str, object]:
-    found = tree.get(key)
-    return found if isinstance(found, Mapping) else {}
+def _boards(globs: Sequence[str]) -> list[str]:
+    names = target_names()
+    for glob in globs:
+        if not any(fnmatchcase(name, glob) for name in names):
+            raise typer.BadParameter(f"--target {glob}: matches no board; allowed: {', '.join(names)}")
+    return [name for name in names if any(fnmatchcase(name, glob) for glob in globs)]
 
 
-def _print(lines: tuple[str, ...]) -> None:
+def _specs(globs: Sequence[str]) -> Mapping[str, OpSpec]:
+    specs = load_all()
+    for glob in globs:
+        if not any(fnmatchcase(op, glob.upper()) for op in specs):
+            raise typer.BadParameter(f"--op {glob}: matches no op; ops: {', '.join(specs)}")
+    return {op: spec for op, spec in specs.items() if any(fnmatchcase(op, glob.upper()) for glob in globs)}
+
+
+def measured(target: str, specs: Sequence[OpSpec], kernels: Mapping[str, Any]) -> Measured:
+    """Measure ops on a board. Raises Unavailable and BuildFailed where its image cannot be built."""
+    table = budgets.measure_flash(target)
+    handle = resolve(f"{costs.MICRO}@{target}")
+    return Measured(target, table, tuple(costs.measure(specs, handle, kernels, lambda _: table)))
+
+
+def problems(one: Measured, specs: Mapping[str, OpSpec]) -> list[str]:
+    """Return a line for each figure above its budget, and for each op whose canonical case did not run."""
+    return [text for cost in one.costs for text in (cost.message, *costs.over_budget(cost, specs[cost.op])) if text]
+
+
+def document(one: Measured) -> dict[str, Any]:
+    """Return core, lib, platform, total and ram of a board in bytes, and its ops with all their figures."""
+    table = budgets.as_json(one.table)
+    return {
+        **{name: table[name] for name in ("core", "lib", "platform", "total", "ram")},
+        "ops": {cost.op: asdict(cost.figures) for cost in one.costs},
+    }
+
+
+def tree(one: Measured) -> dict[str, Any]:
+    """Return the figures of a board as the baseline keeps them."""
+    meters = {c.op: {name: value for name, value in c.figures.known().items() if name in _METERS} for c in one.costs}
+    return {"flash": budgets.as_json(one.table), "meters": meters}
+
+
+def _print(lines: Iterable[str], aside: bool = False) -> None:
+    """Print lines; `aside` of a JSON document, on standard error."""
     out = console()
     for line in lines:
-        out.print(line, markup=False)
+        print(line, file=sys.stderr) if aside else out.print(line, markup=False)
 
 
-def _table(table: budgets.FlashTable) -> Iterator[str]:
-    yield f"{table.target:24} {'own':>8} {'shared':>8} {'alone':>8}"
-    for op, flash in sorted(table.ops.items()):
-        yield f"{op:24} {flash.own:8} {flash.shared:8} {flash.alone:8}"
-    yield f"{'core':24} {table.core:8}    the interpreter without kernels"
-    yield f"{'lib':24} {table.lib:8}    libm, libc, libgcc"
-    yield f"{'platform':24} {table.platform:8}    start-up, transport, worker"
-    yield f"{'total':24} {table.total:8}    {table.ram} bytes of RAM beside stacks and arena"
+def _table(one: Measured) -> Iterator[str]:
+    yield f"{one.target:20}" + "".join(f"{name:>{9 if name != 'instructions' else 14}}" for name in _COLUMNS)
+    for cost in one.costs:
+        figures = asdict(cost.figures)
+        cells = (f"{'-' if figures[n] is None else figures[n]:>{9 if n != 'instructions' else 14}}" for n in _COLUMNS)
+        yield f"{cost.op:20}" + "".join(cells)
+    table = one.table
+    yield f"{'core':20}{table.core:9}  the interpreter without kernels"
+    yield f"{'lib':20}{table.lib:9}  libm, libc, libgcc"
+    yield f"{'platform':20}{table.platform:9}  start-up, transport, worker"
+    yield f"{'total':20}{table.total:9}  {table.ram} bytes of RAM beside stacks and arena"
 
 
-def _changed(changes: list[budgets.Difference]) -> Iterator[str]:
-    if not changes:
+def changes(one: Measured, baseline: Mapping[str, Any]) -> list[budgets.Difference]:
+    """Return what differs from the baseline, but for kernels one by one: their ops tell it, and ops not measured."""
+    old = baseline.get(one.target, {})
+    flash = dict(old.get("flash", {}))
+    flash["ops"] = {op: figures for op, figures in flash.get("ops", {}).items() if op in one.ops}
+    meters = {op: figures for op, figures in old.get("meters", {}).items() if op in one.ops}
+    new = tree(one)
+    new["flash"]["ops"] = {op: figures for op, figures in new["flash"]["ops"].items() if op in one.ops}
+    found = budgets.compare(new, {"flash": flash, "meters": meters})
+    return [change for change in found if not change.name.startswith("flash/kernels/")]
+
+
+def _changed(one: Measured, baseline: Mapping[str, Any]) -> Iterator[str]:
+    found = changes(one, baseline)
+    if not found:
         yield "equal to the baseline"
         return
-    yield f"{len(changes)} figures differ from the baseline (opconform size --update makes them the new one):"
-    yield from (f"  {change}" for change in changes)
+    yield f"{len(found)} figures differ from the baseline (opconform size --update makes them the new one):"
+    yield from (f"  {change}" for change in found)
 
 
-def over_budget(table: budgets.FlashTable, specs: Mapping[str, OpSpec]) -> list[str]:
-    """Return a line for each op whose own flash is above the budget of its spec."""
-    lines = []
+def renew(found: Sequence[Measured], specs: Mapping[str, OpSpec], baseline: Mapping[str, Any]) -> Iterator[str]:
+    """Write baseline and budgets; yield what rose, what could not be measured, and how many files changed."""
+    written = dict(baseline)
+    for one in found:
+        new = tree(one)
+        written[one.target] = {**new, "meters": {**written.get(one.target, {}).get("meters", {}), **new["meters"]}}
+    budgets.write_baseline(written)
+    count = 0
     for op, spec in specs.items():
-        budget = spec.budgets.get(table.target, {})
-        if op in table.ops and "own" in budget:
-            found = budgets.exceeded({"own": budget["own"]}, {"own": table.ops[op].own})
-            lines += [f"over budget: {op} on {table.target}: {text} by {spec.file}" for text in found]
-    return lines
+        limits = costs_update.renewed(spec.budgets, [cost for one in found for cost in one.costs if cost.op == op])
+        yield from costs_update.raised(op, spec.budgets, limits)
+        count += bool(limits) and costs_update.write_budgets(spec, limits, spec_folder())
+    yield from (cost.message for one in found for cost in one.costs if cost.message)
+    yield f"baseline written; budgets of {count} specs changed"
 
 
-def _of_model(model: Path, target: str, as_json: bool, update: bool) -> int:
-    if update:
-        raise typer.BadParameter("--update keeps figures of all kernels; leave out MODEL")
-    size = budgets.build_image(model.read_bytes(), target)
-    figures: dict[str, Any] = asdict(size)
+def _of_model(model: Path, boards: Sequence[str], as_json: bool, unfit: bool) -> int:
+    if unfit:
+        raise typer.BadParameter("--update and --op speak of all kernels; leave out MODEL")
+    sizes = [budgets.build_image(model.read_bytes(), board) for board in boards]
+    objects = {s.target: {**asdict(s), "ops": sorted({budgets.op_of(stem) for stem in s.kernels})} for s in sizes}
     if as_json:
-        print(json.dumps({**figures, "ops": sorted({budgets.op_of(stem) for stem in size.kernels})}, indent=1))
+        print(json.dumps(objects if len(boards) > 1 else objects[boards[0]], indent=1))
         return AS_EXPECTED
-    lines = [f"{model} on {target}: kernels {', '.join(size.kernels)}"]
-    lines += [
-        f"{name:14} {figures[name]:8}" for name in ("flash", "core", "kernel_bytes", "lib", "platform", "model", "ram")
-    ]
-    _print(tuple(lines))
+    for size in sizes:
+        _print(_image(model, asdict(size)))
     return AS_EXPECTED
+
+
+def _image(model: Path, figures: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{model} on {figures['target']}: kernels {', '.join(figures['kernels'])}"
+    for name in ("flash", "core", "kernel_bytes", "lib", "platform", "model", "ram"):
+        yield f"{name:14} {figures[name]:8}"
