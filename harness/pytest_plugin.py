@@ -51,7 +51,7 @@ def _holds_specs(argument: str) -> bool:
 
 
 def is_op_spec(path: Path) -> bool:
-    """Tell whether a file is the spec of an op: YAML in a folder named ops, with `op: NAME`, `types` and `tolerance`."""
+    """Tell whether a file is the spec of an op: YAML in a folder named ops, with op, types and tolerance."""
     if path.suffix != ".yaml" or path.parent.name != "ops":
         return False
     try:
