@@ -118,17 +118,23 @@ def _compile(node: ast.expr, text: str, names: set[str]) -> Compiled:
 
 
 def _binary(kind: type[ast.operator], left: Compiled, right: Compiled) -> Compiled:
-    apply = _BINARY[kind]
-    if kind is not ast.Pow:
-        return lambda env: apply(left(env), right(env))
+    apply = {ast.Pow: _power, ast.Mult: _product}.get(kind, _BINARY[kind])  # type: ignore[call-overload]
+    return lambda env: apply(left(env), right(env))
 
-    def power(env: Env) -> Any:
-        exponent = right(env)
-        if np.max(np.abs(exponent)) > _LARGEST:
-            raise ValueError(f"exponent {exponent} is above {_LARGEST}")
-        return apply(left(env), exponent)
 
-    return power
+def _power(base: Any, exponent: Any) -> Any:
+    if np.max(np.abs(exponent)) > _LARGEST:
+        raise ValueError(f"exponent {exponent} is above {_LARGEST}")
+    if isinstance(base, int) and base.bit_length() * abs(exponent) > 16 * _LARGEST:
+        raise ValueError(f"a power of more than {16 * _LARGEST} bits")
+    return base**exponent
+
+
+def _product(a: Any, b: Any) -> Any:
+    for items, count in ((a, b), (b, a)):
+        if isinstance(items, str | tuple) and isinstance(count, int) and len(items) * count > _LARGEST:
+            raise ValueError(f"a repetition of more than {_LARGEST} items")
+    return a * b
 
 
 def _boolean(conjunction: bool, parts: list[Compiled]) -> Compiled:

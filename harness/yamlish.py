@@ -61,7 +61,22 @@ def loads(text: str, where: str) -> Any:
         raise SpecError(where, _error_line(error), f"not valid YAML: {_first_line(error)}; fix the syntax") from error
     if node is None:
         raise SpecError(where, 1, "the file is empty; a mapping is expected")
+    _refuse_aliases(node, where)
     return _build(node, where, 0)
+
+
+def _refuse_aliases(top: yaml.Node, where: str) -> None:
+    """Fail on a node that stands in two places: a few lines of aliases of aliases fill any memory."""
+    seen, waiting = {id(top)}, [top]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, yaml.ScalarNode):
+            continue
+        for child in (part for item in node.value for part in (item if isinstance(item, tuple) else (item,))):
+            if id(child) in seen:
+                raise SpecError(where, node.start_mark.line + 1, "an alias (*name) stands here; write the value out")
+            seen.add(id(child))
+            waiting.append(child)
 
 
 def _error_line(error: Exception) -> int:
