@@ -110,7 +110,7 @@ def test_a_table_interpolates_a_smooth_function_within_a_good_quantum(library: C
     samples = [entry(ctypes.byref(table), i) for i in range(513)]
     for value in range(-32768, 32768, 97):
         at = 256 + (value >> 7)
+        exact = math.exp((value - 32767) * 10 / 65535)
         found = between(samples[at], samples[at + 1], c_int16(value))
-        assert (
-            abs(found - math.exp((value - 32767) * 10 / 65535) * 65535 / 2) <= 1.25
-        )  # three roundings, the middle one halved
+        # three roundings, the middle one halved; and half of what lines over steps of 10/512 miss, 32767 / 16 * (10/512)^2
+        assert abs(found - exact * 65535 / 2) <= 1.25 + 0.8 * exact
