@@ -118,7 +118,7 @@ def _compile(node: ast.expr, text: str, names: set[str]) -> Compiled:
 
 
 def _binary(kind: type[ast.operator], left: Compiled, right: Compiled) -> Compiled:
-    apply = {ast.Pow: _power, ast.Mult: _product}.get(kind, _BINARY[kind])  # type: ignore[call-overload]
+    apply = {ast.Pow: _power, ast.Mult: _product}.get(kind, _BINARY[kind])
     return lambda env: apply(left(env), right(env))
 
 
