@@ -7,6 +7,7 @@ import sys
 import typer
 
 from opconform.harness.cli import (
+    bench,
     conformance,
     expect,
     lint,
@@ -36,7 +37,7 @@ def _group() -> None:
     """Keep subcommands subcommands, even while there is one."""
 
 
-for _module in (run, conformance, replay, report, listing, show, model, size, smoke, expect, lint, new):
+for _module in (run, conformance, replay, report, listing, show, model, size, bench, smoke, expect, lint, new):
     _module.register(app)
 
 
