@@ -19,7 +19,7 @@ from typing import Any
 
 from opconform import __version__
 from opconform.harness import costs, events
-from opconform.harness.expectations import Expectation, explain, load_expectations
+from opconform.harness.expectations import Expectation, load_expectations
 from opconform.harness.generate.engine import TIERS, Tier
 from opconform.harness.isolate import connect
 from opconform.harness.registry import Handle, claims_row, resolve
@@ -64,7 +64,6 @@ class Totals:
     unexpected: int = 0
     infra: int = 0
     per_row: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    entries: Mapping[str, Sequence[Expectation]] = field(default_factory=dict)  # by name@target
     explained: set[tuple[str, str]] = field(default_factory=set)  # (name@target, where) of entries that matched
     outdated: dict[str, str] = field(default_factory=dict)  # where -> why the example is no case any more
 
@@ -75,7 +74,7 @@ class Totals:
             self.verdicts[line["verdict"]] += 1
             self.unexpected += 1
             self.infra += line["verdict"] == "infra"
-        if "stale" in line:
+        if line["kind"] == "note" and "stale" in line:
             self.outdated[line["stale"]] = line["message"]
         if line["kind"] != "case":
             return
@@ -84,14 +83,8 @@ class Totals:
         self.unexpected += line["expected"] is False
         self.infra += line["verdict"] == "infra" and line["expected"] is False
         self.per_row[f"{line['runtime']}@{line['target']}", line["op"], line["row"]] += int(line["cases"])
-        if isinstance(line["expected"], str):
-            self._explain(line)
-
-    def _explain(self, line: Line) -> None:
-        label = f"{line['runtime']}@{line['target']}"
-        asked = line["runtime"], line["target"], line["case"], line["verdict"], line["clause"]
-        if entry := explain(self.entries.get(label, ()), *asked):
-            self.explained.add((label, entry.where))
+        if "expectation" in line:
+            self.explained.add((f"{line['runtime']}@{line['target']}", line["expectation"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +141,7 @@ def run(selection: Selection, log: Path | None, resume: bool = False, progress: 
     seated, missing = _available(handles)
     entries = {handle.label: expectations_of(handle) for handle in seated}
     header = _header(selection, handles, specs_hash(selection.folder))
-    writer, totals = LogWriter(log), Totals(entries=entries)
+    writer, totals = LogWriter(log), Totals()
     kept, old = taken_up(log, header) if resume and log is not None else ([], [])
     done = {(line["op"], line["row"]) for line in old if line["kind"] == "coverage"}
     writer.start(kept)
@@ -164,7 +157,7 @@ def run(selection: Selection, log: Path | None, resume: bool = False, progress: 
         for board in costs.boards_of(seated):
             measured = costs.cost_lines([specs[op] for op in _ops(pairs)], board, load_oracle().kernels)
             _emit(writer, totals, report, list(measured))
-        footer, code = _footer(totals, seated, pairs, TIERS[selection.tier], time.perf_counter() - started)
+        footer, code = _footer(totals, seated, entries, pairs, TIERS[selection.tier], time.perf_counter() - started)
         _emit(writer, totals, report, [footer])
     finally:
         writer.close()
@@ -224,11 +217,12 @@ def _header(selection: Selection, handles: Sequence[Handle], specs: str) -> Line
 def _footer(
     totals: Totals,
     handles: Sequence[Handle],
+    entries: Mapping[str, Sequence[Expectation]],
     pairs: Sequence[tuple[str, str]],
     tier: Tier,
     seconds: float,
 ) -> tuple[Line, int]:
-    stale = _stale(totals, handles, pairs)
+    stale = _stale(totals, handles, entries, pairs)
     thin = _thin(totals, handles, pairs, tier)
     code = 3 if totals.infra else 1 if totals.unexpected or stale or thin else 0
     footer = {
@@ -247,17 +241,28 @@ def _footer(
     return footer, code
 
 
-def _stale(totals: Totals, handles: Sequence[Handle], pairs: Sequence[tuple[str, str]]) -> list[str]:
+def _stale(
+    totals: Totals,
+    handles: Sequence[Handle],
+    entries: Mapping[str, Sequence[Expectation]],
+    pairs: Sequence[tuple[str, str]],
+) -> list[str]:
     """Return the expectations whose rows all ran and that explained nothing, and those whose example is gone."""
     result = [f"{message}; write an example that is a case now" for message in totals.outdated.values()]
     for handle in handles:
-        for entry in totals.entries[handle.label]:
-            covered = any(entry.covers(handle.name, handle.at, op, row) for op, row in pairs)
-            if covered and (handle.label, entry.where) not in totals.explained:
+        for entry in entries[handle.label]:
+            if _ran(entry, handle, pairs) and (handle.label, entry.where) not in totals.explained:
                 result.append(
                     f"{entry.where}: {handle.label} {entry.case}: matched nothing; remove it or mend its glob"
                 )
     return result
+
+
+def _ran(entry: Expectation, handle: Handle, pairs: Sequence[tuple[str, str]]) -> bool:
+    """Tell whether an expectation had its chance: the row of its example ran, or any of its rows where it has none."""
+    shown = entry.example.split("/")[:2]
+    chosen = [(op, row) for op, row in pairs if not entry.example or [op, row] == shown]
+    return any(entry.covers(handle.name, handle.at, op, row) for op, row in chosen)
 
 
 def _thin(totals: Totals, handles: Sequence[Handle], pairs: Sequence[tuple[str, str]], tier: Tier) -> list[str]:
