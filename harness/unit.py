@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -113,13 +113,20 @@ def run_case(
         outcome = seat.executor.execute(model, built.case.vectors)
         seconds = time.perf_counter() - started
         outcomes[seat.label] = outcome
+        spare(seat, built.case, outcome)
         verdict = judge(judged, outcome, seat.handle.manifest.arithmetic)
         record(spec, seat, judged, model, outcome, verdict, seconds, oracle, tally)
         if verdict.kind == "pass" and not built.case.violates and isinstance(outcome, Produced):
-            run_laws(spec, seat, judged, outcome, oracle, tier, tally)
+            run_laws(spec, seat, judged, model, outcome, oracle, tier, tally)
     if not built.case.violates:
         compare_seats(built, outcomes, tally)
     return outcomes
+
+
+def spare(seat: Seat, case: Case, outcome: Outcome) -> None:
+    """Give the next case a fresh worker after one that ran a broken model: its memory is no longer to be trusted."""
+    if case.violates and isinstance(outcome, Produced):
+        seat.executor.renew()
 
 
 def limit_of(seat: Seat, case: Case) -> str:
@@ -153,13 +160,13 @@ def record(
     case = judged.case
     if not claims(seat, case.op, case.row):
         text = "passes without being claimed" if verdict.kind == "pass" else "not claimed"
-        tally.lines.append(_line(seat, case, replace(verdict, kind="declined", message=text), text, None, seconds))
+        tally.lines.append(_line(seat, case, Verdict("declined", message=text), text, None, seconds))
         return
     if verdict.kind == "declined" and not seat.handle.manifest.rows:
         tally.lines.append(_line(seat, case, verdict, "declares no rows", outcome, seconds))
         return
-    known = _known(seat, case.id, verdict)
-    tally.lines.append(_line(seat, case, verdict, _expected(verdict, known), outcome, seconds))
+    known = _known(seat, case, verdict)
+    tally.lines.append(_line(seat, case, verdict, _expected(verdict, known), outcome, seconds) | _named(known))
     key = (seat.label, verdict.kind, verdict.clause)
     if verdict.kind == "pass" or key in tally.seen:
         return
@@ -167,16 +174,20 @@ def record(
     tally.lines.append(_failure(spec, seat, judged, model, outcome, verdict, known, oracle))
 
 
-def _known(seat: Seat, case_id: str, verdict: Verdict) -> Expectation | None:
+def _known(seat: Seat, case: Case, verdict: Verdict) -> Expectation | None:
     if verdict.kind == "pass":
         return None
-    return explain(seat.expectations, seat.handle.name, seat.handle.at, case_id, verdict.kind, verdict.clause)
+    return explain(seat.expectations, seat.handle.name, seat.handle.at, case, verdict.kind, verdict.clause)
 
 
 def _expected(verdict: Verdict, known: Expectation | None) -> bool | str:
     if verdict.kind == "pass":
         return True
     return known.because if known is not None else False
+
+
+def _named(known: Expectation | None) -> Line:
+    return {"expectation": known.where} if known is not None else {}
 
 
 def _line(
@@ -228,17 +239,26 @@ def _shrink(
 
     def check(built: Built) -> Verdict:
         outcome = seat.executor.execute(encode_case(spec, built.case), built.case.vectors)
+        spare(seat, built.case, outcome)
         return judge(prepare(spec, built, oracle), outcome, arithmetic)
 
     shrunk = shrink(spec, judged.built, verdict, oracle.kernels[spec.op], check, SHRINK_RUNS)
     best = prepare(spec, shrunk.built, oracle)
     model = encode_case(spec, shrunk.built.case)
     outcome = seat.executor.execute(model, shrunk.built.case.vectors)
+    spare(seat, shrunk.built.case, outcome)
     return best, judge(best, outcome, arithmetic), outcome, model
 
 
 def run_laws(
-    spec: OpSpec, seat: Seat, judged: Judge, outcome: Produced, oracle: Oracle, tier: Tier, tally: Tally
+    spec: OpSpec,
+    seat: Seat,
+    judged: Judge,
+    model: bytes,
+    outcome: Produced,
+    oracle: Oracle,
+    tier: Tier,
+    tally: Tally,
 ) -> None:
     """Try every law that speaks of the case, each on so many cases of a row as the tier says."""
     case = judged.case
@@ -251,7 +271,7 @@ def run_laws(
             continue  # an answer that depends on what came before is what state means
         try:
             subject = Subject(case, outcome.outputs, _allowed(judged), judged.built.env, oracle.kernels)
-            broken = _try_law(spec, seat, law, subject)
+            broken = _try_law(spec, seat, law, subject, model)
         except NotApplicable:
             continue
         tally.laws[seat.label, law.clause.label] += 1
@@ -266,11 +286,13 @@ def _allowed(judged: Judge) -> list[list[Any]]:
     return [allowed_of(limits, floors, kinds, ideals, case) for limits, floors, ideals in parts]
 
 
-def _try_law(spec: OpSpec, seat: Seat, law: Law, subject: Subject) -> Broken | None:
+def _try_law(spec: OpSpec, seat: Seat, law: Law, subject: Subject, model: bytes) -> Broken | None:
     derive, check = LAWS[law.name]
     runs = []
     for derived in derive(subject, law.argument):
-        outcome = seat.executor.execute(encode_case(spec, derived), derived.vectors)
+        # Most laws change only what is fed: the model is then the very same.
+        same = derived.inputs is subject.case.inputs and derived.attributes is subject.case.attributes
+        outcome = seat.executor.execute(model if same else encode_case(spec, derived), derived.vectors)
         if not isinstance(outcome, Produced):
             return Broken(-1, (), np.inf, f"the derived case is not answered: {outcome}")
         runs.append(outcome.outputs)
@@ -285,8 +307,8 @@ def _record_law(spec: OpSpec, seat: Seat, judged: Judge, law: Law, broken: Broke
         where = f"{spec.file}:{law.clause.line} {label}" if law.clause.line > 1 else "every op"
         text = f"law {law.name} ({where}) does not hold: {broken.message}"
         verdict = Verdict("wrong-value", label, broken.error, 0.0, "law", text, broken.vector, broken.index)
-    known = _known(seat, judged.case.id, verdict)
-    line = {**_line(seat, judged.case, verdict, _expected(verdict, known), None, 0.0), "law": law.name}
+    known = _known(seat, judged.case, verdict)
+    line = _line(seat, judged.case, verdict, _expected(verdict, known), None, 0.0) | _named(known) | {"law": law.name}
     tally.lines.append(line)
     key = (seat.label, verdict.kind, label)
     if verdict.kind != "pass" and key not in tally.seen:
@@ -357,10 +379,12 @@ def replay_known(spec: OpSpec, row: str, seat: Seat, oracle: Oracle, tally: Tall
         try:
             built = rebuild(entry.example, {spec.op: spec}, oracle.kernels)
         except BadCaseId as error:
-            tally.lines.append({"kind": "note", "op": spec.op, "row": row, "message": f"{entry.where}: {error}"})
+            text = f"{entry.where}: {error}"
+            tally.lines.append({"kind": "note", "op": spec.op, "row": row, "message": text, "stale": entry.where})
             continue
         judged, model = prepare(spec, built, oracle), encode_case(spec, built.case)
         outcome = seat.executor.execute(model, built.case.vectors)
+        spare(seat, built.case, outcome)
         verdict = judge(judged, outcome, seat.handle.manifest.arithmetic)
         if verdict.kind == "pass":
             text = f"{entry.where} expects {'/'.join(entry.expect)} here, but it passes; remove the expectation"
