@@ -98,6 +98,8 @@ def _wanted(judge: Judge, verdict: Verdict, at: int) -> Array:
 def _numbers(data: Array, index: Sequence[int]) -> list[Any]:
     """Return the elements, or those around the worst one where there are too many."""
     flat = data.reshape(-1)
+    if flat.dtype.kind == "b" and flat.size and flat.view(np.uint8).max() > 1:
+        flat = flat.view(np.uint8)  # bytes that are no bool are shown as what they are
     start = 0
     if flat.size > MOST_NUMBERS and len(index) == data.ndim:
         at = int(np.ravel_multi_index(tuple(index), data.shape)) if index else 0

@@ -2,6 +2,9 @@
 
 An entry that matches nothing in a run that covered its rows is stale and fails the run;
 the example it names is replayed in every run, so a deviation that is gone shows at once.
+`when` narrows an entry to its cause: an expression over the case, with the names that a manifest's limits have.
+`sometimes: true` takes the strictness back where a runtime reads memory that is not its own, so that the same case
+fails in one process and passes in another: such an entry is never stale.
 """
 
 from __future__ import annotations
@@ -11,10 +14,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from opconform.harness.model import VERDICTS
+from opconform.harness.expr import Expression, ExpressionError, compile_expression
+from opconform.harness.limits import environment
+from opconform.harness.model import VERDICTS, Case
 from opconform.harness.yamlish import Dict, SpecError, load
 
-_KEYS = ("case", "at", "expect", "clause", "because", "issue", "example")
+_KEYS = ("case", "at", "when", "expect", "clause", "because", "issue", "example", "sometimes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,8 @@ class Expectation:
     clause: tuple[str, ...] = ()  # only failures of these clauses; empty: any
     issue: str = ""
     example: str = ""  # id of a case that shows it
+    when: Expression | None = None  # only cases for which it holds; None: any
+    sometimes: bool = False  # it depends on what lies in memory whether a case shows it
 
     def covers(self, runtime: str, at: str, op: str, row: str) -> bool:
         """Tell whether the entry speaks of cases of this row on this runtime."""
@@ -37,19 +44,27 @@ class Expectation:
         here = self.runtime == runtime and (not self.at or any(fnmatchcase(at, glob) for glob in self.at))
         return here and fnmatchcase(f"{op}/{row}", pattern if "/" in pattern else f"{pattern}/*")
 
-    def matches(self, runtime: str, at: str, case_id: str, verdict: str, clause: str) -> bool:
+    def matches(self, runtime: str, at: str, case: Case, verdict: str, clause: str) -> bool:
         """Tell whether the entry explains this failure."""
-        op, row, _ = case_id.split("/")
-        if not self.covers(runtime, at, op, row) or verdict not in self.expect:
+        if not self.covers(runtime, at, case.op, case.row) or verdict not in self.expect:
             return False
-        if self.case.count("/") == 2 and not fnmatchcase(case_id, self.case):
+        if self.case.count("/") == 2 and not fnmatchcase(case.id, self.case):
             return False
-        return not self.clause or any(fnmatchcase(clause, glob) for glob in self.clause)
+        if self.clause and not any(fnmatchcase(clause, glob) for glob in self.clause):
+            return False
+        return self.when is None or _holds(self.when, case)
 
     @property
     def label(self) -> str:
         """Return a short name for reports."""
         return f"{self.runtime}{'@' + ','.join(self.at) if self.at else ''} {self.case} {'/'.join(self.expect)}"
+
+
+def _holds(when: Expression, case: Case) -> bool:
+    try:
+        return bool(when(environment(case)))
+    except ExpressionError:
+        return False  # what was broken on purpose may be the very thing that the expression speaks of
 
 
 def load_expectations(runtime: str, path: Path) -> tuple[Expectation, ...]:
@@ -90,7 +105,18 @@ def _entry(runtime: str, where: str, entry: object) -> Expectation:
         _texts(entry.get("clause", ())),
         str(entry.get("issue", "")),
         str(entry.get("example", "")),
+        _when(where, entry),
+        entry.get("sometimes") is True,
     )
+
+
+def _when(where: str, entry: Dict) -> Expression | None:
+    if "when" not in entry:
+        return None
+    try:
+        return compile_expression(str(entry["when"]))
+    except ExpressionError as error:
+        raise SpecError(where, entry.lines["when"], f"'when': {error}") from error
 
 
 def _texts(value: object) -> tuple[str, ...]:
@@ -100,7 +126,7 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def explain(
-    entries: Sequence[Expectation], runtime: str, at: str, case_id: str, verdict: str, clause: str
+    entries: Sequence[Expectation], runtime: str, at: str, case: Case, verdict: str, clause: str
 ) -> Expectation | None:
     """Return the first entry that explains a failure."""
-    return next((e for e in entries if e.matches(runtime, at, case_id, verdict, clause)), None)
+    return next((e for e in entries if e.matches(runtime, at, case, verdict, clause)), None)

@@ -43,6 +43,10 @@ class Executor(Protocol):
         """Invoke the model of the last `execute` again; its state goes on."""
         ...
 
+    def renew(self) -> None:
+        """Let the next model have a worker of its own: the last one may have written where it should not."""
+        ...
+
     def close(self) -> None:
         """Stop the worker."""
         ...
@@ -71,6 +75,11 @@ class Isolated:
     def run(self, vectors: Sequence[Sequence[Array]]) -> Outcome:
         """See Executor."""
         return self._attempt(None, vectors) if self._open else Infra("no model is open")
+
+    def renew(self) -> None:
+        """See Executor."""
+        self._open = False
+        self._dirty = self._ready is not None
 
     def close(self) -> None:
         """Say BYE to a worker that listens, then stop it."""
@@ -278,6 +287,9 @@ class InProcess:
         except RuntimeFailure as error:
             return _refused(error)
         return Produced(tuple(outputs), meters)
+
+    def renew(self) -> None:
+        """See Executor; what cannot crash writes nowhere it should not."""
 
     def close(self) -> None:
         """Close the session."""

@@ -102,7 +102,7 @@ def _because(seat: Seat, case: Case, verdict: Verdict) -> str:
         return ""
     if not claims(seat, case.op, case.row):
         return f"its manifest does not claim {case.op}/{case.row}"
-    known = explain(seat.expectations, seat.handle.name, seat.handle.at, case.id, verdict.kind, verdict.clause)
+    known = explain(seat.expectations, seat.handle.name, seat.handle.at, case, verdict.kind, verdict.clause)
     return known.because if known else ""
 
 

@@ -251,7 +251,11 @@ def _stale(
     result = [f"{message}; write an example that is a case now" for message in totals.outdated.values()]
     for handle in handles:
         for entry in entries[handle.label]:
-            if _ran(entry, handle, pairs) and (handle.label, entry.where) not in totals.explained:
+            if (
+                not entry.sometimes
+                and _ran(entry, handle, pairs)
+                and (handle.label, entry.where) not in totals.explained
+            ):
                 result.append(
                     f"{entry.where}: {handle.label} {entry.case}: matched nothing; remove it or mend its glob"
                 )

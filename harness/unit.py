@@ -386,6 +386,8 @@ def replay_known(spec: OpSpec, row: str, seat: Seat, oracle: Oracle, tally: Tall
         outcome = seat.executor.execute(model, built.case.vectors)
         spare(seat, built.case, outcome)
         verdict = judge(judged, outcome, seat.handle.manifest.arithmetic)
+        if verdict.kind == "pass" and entry.sometimes:
+            continue
         if verdict.kind == "pass":
             text = f"{entry.where} expects {'/'.join(entry.expect)} here, but it passes; remove the expectation"
             tally.lines.append(_line(seat, built.case, Verdict("pass", message=text), False, outcome, 0.0))

@@ -234,8 +234,6 @@ def decode_tensor(payload: bytes, at: int, what: str = "tensor") -> tuple[Array,
     end = begin + size + (-size & 3)
     if end > len(payload):
         raise WireError(f"{what} ends at byte {end}, the payload has {len(payload)}")
-    if dtype.kind == "b" and count and max(payload[begin : begin + size]) > 1:
-        raise WireError(f"{what} holds a bool byte {max(payload[begin : begin + size])}, 0 and 1 are allowed")
     try:
         array: Array = np.ndarray(shape, dtype, payload, begin) if count else np.empty(shape, dtype)
     except ValueError as error:  # dimensions whose product is 0 may still overflow NumPy's strides
@@ -273,7 +271,12 @@ def decode_run(payload: bytes) -> tuple[Array, ...]:
     count, flags = _unpack(_COUNTS, payload, "RUN")
     if flags:
         raise WireError(f"RUN has flags {flags}, 0 is allowed")
-    return _decode_tensors(payload, _COUNTS.size, count, "RUN")
+    tensors = _decode_tensors(payload, _COUNTS.size, count, "RUN")
+    for index, tensor in enumerate(tensors):
+        if tensor.dtype.kind == "b" and tensor.size and tensor.view(np.uint8).max() > 1:
+            found = tensor.view(np.uint8).max()
+            raise WireError(f"RUN tensor {index} holds a bool byte {found}, 0 and 1 are allowed")
+    return tensors
 
 
 def encode_result(outputs: Sequence[Array], meters: Mapping[str, int] | None = None) -> bytes:
@@ -286,7 +289,10 @@ def encode_result(outputs: Sequence[Array], meters: Mapping[str, int] | None = N
 
 
 def decode_result(payload: bytes) -> tuple[tuple[Array, ...], dict[str, int]]:
-    """Return outputs and meters of a RESULT. Raises WireError."""
+    """Return outputs and meters of a RESULT. Raises WireError.
+
+    A bool byte other than 0 and 1 is left as it is: a wrong answer, which the judge names, and no broken frame.
+    """
     tensors, count = _unpack(_COUNTS, payload, "RESULT")
     at, meters = _COUNTS.size, {}
     for index in range(count):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from opconform.harness.expr import Env
-from opconform.harness.generate.source import Source
+from opconform.harness.generate.source import Discard, Source
 from opconform.harness.model import Array, Quant, Shape
 from opconform.harness.numerics import integer_range
 from opconform.harness.spec import QuantRule
@@ -54,6 +54,8 @@ def _scale(rule: QuantRule, env: Env, source: Source, ties: bool) -> float:
 
 
 def _per_axis(rule: QuantRule, shape: Shape, source: Source, ties: bool) -> Quant:
+    if rule.axis >= len(shape):
+        raise Discard("axis")  # a shape that was broken on purpose may have lost the axis that scales differ along
     base = _scale(rule, {}, source, ties)
     count = max(1, shape[rule.axis])
     steps = [source.integer(0, 7) for _ in range(min(count, 4))]
