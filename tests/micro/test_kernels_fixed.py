@@ -113,5 +113,6 @@ def test_a_table_interpolates_a_smooth_function_within_two_quanta_and_its_curvat
         exact = math.exp((value - 32767) * 10 / 65535)
         found = between(samples[at], samples[at + 1], c_int16(value))
         # A sample and the result are rounded; the correction is a whole number, up to 1 where a little is missing;
-        # lines over steps of 10/512 miss twice 2^15 / 16 * (10/512)^2; a unit counts 32768 quanta, not 32767.5.
-        assert abs(found - exact * 65535 / 2) <= 2 + (0.8 + 0.5) * exact
+        # lines over steps of 10/512 miss twice 2^15 / 16 * (10/512)^2; the last entry stands at the end of the range,
+        # a quantum before its place, which is 2^15 * 10/65535; a unit counts 32768 quanta, not 32767.5.
+        assert abs(found - exact * 65535 / 2) <= 2 + (0.8 + 5 + 0.5) * exact

@@ -215,17 +215,17 @@ def test_squashing_functions_are_within_a_quantum_or_three_for_every_input(
 
 
 def test_division_of_tiny_numerators_is_right(checked: Executor) -> None:
-    # -1 * 0.02 / (143 * 0.03) / 0.004 = -1.17 quanta; TensorFlow Lite's shift by more than 31 makes -128 of it
+    # -1 * 0.02 / (143 * 0.03) / 0.02 is -0.23 quanta; TensorFlow Lite shifts it by more than 31 bits and gets -128
     model = one(
         "DIV",
         [
             TensorDef("a", "int8", (4,), quant=Quant((0.02,), (0,))),
             TensorDef("b", "int8", (4,), quant=Quant((0.03,), (-43,))),
         ],
-        TensorDef("y", "int8", (4,), quant=Quant((0.004,), (101,))),
+        TensorDef("y", "int8", (4,), quant=Quant((0.02,), (101,))),
     )
     a, b = np.array([-1, 0, 1, -100], np.int8), np.array([100, 100, -128, 7], np.int8)
-    ideal = np.clip((a * 0.02) / ((b + 43.0) * 0.03) / 0.004 + 101, -128, 127)
+    ideal = np.clip((a * 0.02) / ((b + 43.0) * 0.03) / 0.02 + 101, -128, 127)
     assert np.abs(run(checked, model, (a, b))[0] - ideal).max() <= 0.51
 
 
@@ -297,6 +297,20 @@ def test_strided_slice_knows_all_masks(checked: Executor) -> None:
         TensorDef("y", "float32", expected.shape),
         shrink_axis_mask=1, ellipsis_mask=2, new_axis_mask=4,
     )  # fmt: skip
+    np.testing.assert_array_equal(run(checked, model, (x,))[0], expected)
+
+
+@pytest.mark.parametrize("step", [1, 2, -1, -3])
+@pytest.mark.parametrize("masks", [(0, 0), (1, 0), (0, 1), (1, 1)])
+def test_masked_bounds_reach_the_ends_in_both_directions(checked: Executor, step: int, masks: tuple[int, int]) -> None:
+    x = np.arange(7, dtype=np.int64)
+    begin, end = (1, 5) if step > 0 else (-2, 2)
+    expected = x[None if masks[0] else begin : None if masks[1] else end : step]
+    specs = [TensorDef("s", "int32", (1,), np.array([v], np.int32)) for v in (begin, end, step)]
+    output = TensorDef("y", "int64", expected.shape)
+    model = one(
+        "STRIDED_SLICE", [TensorDef("x", "int64", (7,)), *specs], output, begin_mask=masks[0], end_mask=masks[1]
+    )
     np.testing.assert_array_equal(run(checked, model, (x,))[0], expected)
 
 
