@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from opconform.harness import schema, spec_parts
 from opconform.harness.expr import Expression
@@ -21,6 +22,8 @@ SECTIONS = {
         "graph", "stateful", "exhaustive", "budgets", "canonical",
     ),
 }  # fmt: skip
+_LISTS, _SCALARS = ("see", "properties", "exhaustive"), ("op", "summary", "stateful")
+T = TypeVar("T")
 
 
 def spec_folder() -> Path:
@@ -59,42 +62,67 @@ def _spec(read: Reader, top: Any) -> OpSpec:
     op = read.text(top, "op")
     if op not in schema.OPS:
         raise read.error(top.lines["op"], f"unknown op '{op}'; it must stand in harness/schema.py")
-    types = _types(read, top)
-    slots_in, slots_out = spec_parts.slots(read, top, "inputs"), spec_parts.slots(read, top, "outputs")
-    domain = dict(top.get("domain") or {})
-    values, specials = domain.pop("values", {}), domain.pop("specials", [])
-    spec = OpSpec(
-        op=op,
-        file=read.where,
-        summary=read.text(top, "summary"),
-        see=tuple(top.get("see", ())),
-        inputs=slots_in,
-        outputs=slots_out,
-        attributes=spec_parts.attributes(read, top),
-        domain=spec_parts.draws(read, top.get("domain") or Dict(), domain),
-        derive={
-            name: read.expression(rule, read.line(top["derive"], name)) for name, rule in top.get("derive", {}).items()
-        },
-        values=spec_parts.value_ranges(read, values),
-        specials=spec_parts.specials(read, top, specials),
-        types=types,
-        type_clauses=_type_clauses(top["types"]),
-        quantization=spec_parts.quantization(read, top, types),
-        require=_requires(read, top, types),
-        invalid=spec_parts.invalids(read, top, types),
-        tolerance=spec_parts.tolerances(read, top, types),
-        laws=spec_parts.laws(read, top, types),
-        graph=spec_parts.graph(read, top),
-        stateful=bool(top.get("stateful", False)),
-        exhaustive=tuple(top.get("exhaustive", ())),
-        budgets=spec_parts.budgets(read, top),
-        canonical=dict(read.section(top, "canonical")),
-        budget_lines={target: read.line(top["budgets"], target) for target in read.section(top, "budgets")},
-    )
+    _check_forms(read, top)
+    spec = _sections(read, top, op, partial(_in_section, read, top))
     _check_slots(read, top, spec)
     _check_symbols(read, top, spec)
     _check_canonical(read, top, spec)
     return spec
+
+
+class _Within(Protocol):
+    """Read one section: whatever goes wrong in it is an error at its line."""
+
+    def __call__(self, key: str, build: Callable[[], T]) -> T: ...
+
+
+def _in_section(read: Reader, top: Dict, key: str, build: Callable[[], T]) -> T:
+    try:
+        return build()
+    except (TypeError, ValueError, LookupError, AttributeError, StopIteration) as error:
+        text = f"'{key}' holds something of a form that cannot be read ({error}); see docs/spec-language.md"
+        raise read.error(read.line(top, key), " ".join(text.split())) from error
+
+
+def _check_forms(read: Reader, top: Dict) -> None:
+    """Fail on a section that is no mapping, or no list, where one must be."""
+    for key, value in top.items():
+        if key in _LISTS and not isinstance(value, list):
+            raise read.error(top.lines[key], f"'{key}' must be a list, found {value!r}; write [{value}]")
+        if key not in (*_LISTS, *_SCALARS):
+            read.section(top, key)
+
+
+def _sections(read: Reader, top: Dict, op: str, within: _Within) -> OpSpec:
+    types = within("types", lambda: _types(read, top))
+    domain = dict(read.section(top, "domain"))
+    values, names = domain.pop("values", {}), domain.pop("specials", [])
+    return OpSpec(
+        op=op,
+        file=read.where,
+        summary=read.text(top, "summary"),
+        see=tuple(str(link) for link in top.get("see", ())),
+        inputs=within("inputs", lambda: spec_parts.slots(read, top, "inputs")),
+        outputs=within("outputs", lambda: spec_parts.slots(read, top, "outputs")),
+        attributes=within("attributes", lambda: spec_parts.attributes(read, top)),
+        domain=within("domain", lambda: spec_parts.draws(read, read.section(top, "domain"), domain)),
+        derive=within("derive", lambda: _derive(read, top)),
+        values=within("domain", lambda: spec_parts.value_ranges(read, values)),
+        specials=within("domain", lambda: spec_parts.specials(read, top, names)),
+        types=types,
+        type_clauses=_type_clauses(top["types"]),
+        quantization=within("quantization", lambda: spec_parts.quantization(read, top, types)),
+        require=within("require", lambda: _requires(read, top, types)),
+        invalid=within("invalid", lambda: spec_parts.invalids(read, top, types)),
+        tolerance=within("tolerance", lambda: spec_parts.tolerances(read, top, types)),
+        laws=within("properties", lambda: spec_parts.laws(read, top, types)),
+        graph=spec_parts.graph(read, top),
+        stateful=bool(top.get("stateful", False)),
+        exhaustive=tuple(str(name) for name in top.get("exhaustive", ())),
+        budgets=within("budgets", lambda: spec_parts.budgets(read, top)),
+        canonical=dict(read.section(top, "canonical")),
+        budget_lines={target: read.line(top["budgets"], target) for target in read.section(top, "budgets")},
+    )
 
 
 def _derive(read: Reader, top: Dict) -> Mapping[str, Expression]:
@@ -177,7 +205,9 @@ def _check_canonical(read: Reader, top: Dict, spec: OpSpec) -> None:
         raise read.error(top.lines["canonical"], f"canonical gives no value for {missing[0]}; every draw needs one")
     if unknown := sorted(set(spec.canonical) - drawn - slots):
         line = top["canonical"].lines[unknown[0]]
-        raise read.error(line, f"canonical settles '{unknown[0]}', which nothing draws; allowed: {', '.join(sorted(drawn))}")
+        raise read.error(
+            line, f"canonical settles '{unknown[0]}', which nothing draws; allowed: {', '.join(sorted(drawn))}"
+        )
 
 
 def _all_expressions(spec: OpSpec) -> Iterable[tuple[Expression, int]]:
