@@ -82,16 +82,18 @@ def _answer(spec: OpSpec, handle: Handle, judged: Judge, model: bytes, oracle: O
         outcome = executor.execute(model, judged.case.vectors)
         verdict = judge(judged, outcome, handle.manifest.arithmetic)
         if verdict.kind == "pass" and isinstance(outcome, Produced) and not judged.case.violates:
-            verdict = _law_verdict(spec, seat, judged, outcome, oracle) or verdict
+            verdict = _law_verdict(spec, seat, judged, model, outcome, oracle) or verdict
         return Answer(
             handle.label, outcome, verdict, _because(seat, judged.case, verdict), _rounding(judged, outcome, oracle)
         )
 
 
-def _law_verdict(spec: OpSpec, seat: Seat, judged: Judge, outcome: Produced, oracle: Oracle) -> Verdict | None:
+def _law_verdict(
+    spec: OpSpec, seat: Seat, judged: Judge, model: bytes, outcome: Produced, oracle: Oracle
+) -> Verdict | None:
     """Return the verdict of the first law that does not hold."""
     tally = Tally()
-    run_laws(spec, seat, judged, outcome, oracle, TIERS["nightly"], tally)
+    run_laws(spec, seat, judged, model, outcome, oracle, TIERS["nightly"], tally)
     broken = (line for line in tally.lines if line["kind"] == "case" and line["verdict"] != "pass")
     line = next(broken, None)
     return Verdict(line["verdict"], line["clause"], message=line["message"]) if line else None
