@@ -18,8 +18,12 @@ static int32_t saturating_shift(int32_t x, int32_t e) {
     return x > limit ? INT32_MAX : x < -limit ? INT32_MIN : opc_shift_left(x, e);
 }
 
-static int32_t add(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }
-static int32_t subtract(int32_t a, int32_t b) { return (int32_t)((uint32_t)a - (uint32_t)b); }
+static int32_t add(int32_t a, int32_t b) {
+    return (int32_t)((uint32_t)a + (uint32_t)b);
+}
+static int32_t subtract(int32_t a, int32_t b) {
+    return (int32_t)((uint32_t)a - (uint32_t)b);
+}
 
 /* exp(a) for -1/4 <= a < 0, all Q0.31: Taylor around -1/8 up to the fourth power. */
 static int32_t exp_last_quarter(int32_t a) {
@@ -63,10 +67,14 @@ static int32_t twice_reciprocal(int32_t a) {
     return x;
 }
 
-int32_t opc_fx_one_over_one_plus(int32_t a) { return saturating_shift(twice_reciprocal(a), 1); }
+int32_t opc_fx_one_over_one_plus(int32_t a) {
+    return saturating_shift(twice_reciprocal(a), 1);
+}
 
 /* -|a| without overflow. */
-static int32_t minus_magnitude(int32_t a) { return a > 0 ? -a : a; }
+static int32_t minus_magnitude(int32_t a) {
+    return a > 0 ? -a : a;
+}
 
 int32_t opc_fx_logistic(int32_t a) {
     if (a == 0) {

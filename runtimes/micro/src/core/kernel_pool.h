@@ -12,8 +12,8 @@ typedef struct opc_pool {
     uint8_t activation;
 } opc_pool;
 
-/* Where the taps of one output position lie: `rows` times `columns` elements of one channel, columns `channels` elements
- * apart, rows `row_step`. rows * columns >= 1, because no window lies wholly in the padding. */
+/* Where the taps of one output position lie: `rows` times `columns` elements of one channel, columns `channels`
+ * elements apart, rows `row_step`. rows * columns >= 1, because no window lies wholly in the padding. */
 typedef struct opc_pool_taps {
     uint32_t at;
     uint32_t rows;

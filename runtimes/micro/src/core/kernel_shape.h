@@ -22,8 +22,8 @@ void opc_odometer_add(opc_odometer *o, uint32_t dim, uint32_t stride);
 void opc_odometer_start(opc_odometer *o, const opc_tensor *t, uint32_t axes);
 void opc_odometer_next(opc_odometer *o);
 
-/* A reduction: which axes, checked against the output's shape. `axes` is 0 in prepare when the axis tensor is not constant;
- * then only what is known is checked. keep: reduced axes stay as ones. */
+/* A reduction: which axes, checked against the output's shape. `axes` is 0 in prepare when the axis tensor is not
+ * constant; then only what is known is checked. keep: reduced axes stay as ones. */
 opc_status opc_reduced_axes(opc_node *node, const opc_tensor *x, const opc_tensor *axis, const opc_tensor *y, bool keep,
                             uint32_t *axes);
 

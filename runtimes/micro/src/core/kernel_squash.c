@@ -34,7 +34,8 @@ opc_status opc_squash8_invoke(opc_node *node, const opc_squash8 *s) {
     return OPC_OK;
 }
 
-/* x in [1 - 0.0001, 1 + 0.0001] * 2^power? A power of two is recognised when its logarithm is off by less than 0.001. */
+/* x in [1 - 0.0001, 1 + 0.0001] * 2^power? A power of two is recognised when its logarithm is off by less than 0.001.
+ */
 static bool is_power_of_two(float x, int32_t power) {
     const float expected = power >= 0 ? (float)(1 << power) : 1.0f / (float)(1 << -power);
     return x > expected * 0.99930709f && x < expected * 1.00069339f; /* 2^-0.001, 2^0.001 */

@@ -33,7 +33,8 @@ opc_status opc_svdf_fetch(opc_node *node, opc_svdf *s) {
     if (!is_matrix(&s->w_feature, s->filters, s->inputs) || !is_matrix(&s->w_time, s->filters, s->memory) ||
         !is_matrix(&s->state, s->batches, s->filters * s->memory) || !is_matrix(&s->y, s->batches, s->units) ||
         (s->bias.dims != NULL && s->bias.elements != s->units)) {
-        return OPC_FAIL(node, OPC_INVALID_MODEL, "shapes of input, weights, bias, state and output do not fit together");
+        return OPC_FAIL(node, OPC_INVALID_MODEL,
+                        "shapes of input, weights, bias, state and output do not fit together");
     }
     return OPC_OK;
 }

@@ -12,9 +12,13 @@ opc_table_of opc_table_plan(float (*function)(float), float scale_x, int32_t zer
 }
 
 /* Rounded, halves away from zero; beyond 2^30 only the clamp below matters. */
-static float rounded(float x) { return (float)opc_round(x); }
+static float rounded(float x) {
+    return (float)opc_round(x);
+}
 
-static int16_t clamped(float x) { return (int16_t)opc_clamp(opc_round(x), INT16_MIN, INT16_MAX); }
+static int16_t clamped(float x) {
+    return (int16_t)opc_clamp(opc_round(x), INT16_MIN, INT16_MAX);
+}
 
 int16_t opc_table_entry(const opc_table_of *t, uint32_t i) {
     if (i >= OPC_TABLE_ENTRIES - 1U) {

@@ -23,6 +23,8 @@ int16_t opc_table_entry(const opc_table_of *t, uint32_t i);
 /* The function at `value`, interpolated between two neighbouring entries. The slope wraps at 16 bits. */
 int16_t opc_table_between(int16_t left, int16_t right, int16_t value);
 /* The entry left of `value`. */
-static inline uint32_t opc_table_index(int16_t value) { return (uint32_t)(256 + (value >> 7)); }
+static inline uint32_t opc_table_index(int16_t value) {
+    return (uint32_t)(256 + (value >> 7));
+}
 
 #endif

@@ -71,7 +71,9 @@ uint32_t opc_product(const int32_t *dims, uint32_t from, uint32_t to) {
     return (uint32_t)product;
 }
 
-bool opc_is_index_type(uint8_t dtype) { return dtype == OPC_INT32 || dtype == OPC_INT64 || dtype == OPC_INT16; }
+bool opc_is_index_type(uint8_t dtype) {
+    return dtype == OPC_INT32 || dtype == OPC_INT64 || dtype == OPC_INT16;
+}
 
 int64_t opc_load_index(const opc_tensor *t, uint32_t i) {
     return t->dtype == OPC_INT64 ? opc_i64(t)[i] : (int64_t)opc_load_int(t, i);

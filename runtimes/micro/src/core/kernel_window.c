@@ -1,6 +1,7 @@
 #include "kernel_window.h"
 
-/* Output size and padding of one axis (the schema's SAME and VALID). False when the output's dimension is another one. */
+/* Output size and padding of one axis (the schema's SAME and VALID). False when the output's dimension is another one.
+ */
 static bool plan_axis(opc_window_axis *a, uint8_t padding) {
     if (a->size <= 0 || a->stride <= 0 || a->dilation <= 0) {
         return false;

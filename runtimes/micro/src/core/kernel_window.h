@@ -20,7 +20,8 @@ typedef struct opc_window {
     opc_window_axis x;
 } opc_window;
 
-/* The taps [first, end) of the window at one output position that lie inside the input; tap t reads start + t * dilation. */
+/* The taps [first, end) of the window at one output position that lie inside the input; tap t reads start + t *
+ * dilation. */
 typedef struct opc_taps {
     int32_t start;
     int32_t first;
@@ -29,9 +30,10 @@ typedef struct opc_taps {
 
 enum { OPC_PADDING_SAME = 0, OPC_PADDING_VALID = 1 };
 
-/* Check size, stride and dilation (set by the caller) of both axes against the shapes of two 4-D tensors with the same batch,
- * and compute the paddings. */
-opc_status opc_window_plan(opc_node *node, const opc_tensor *input, const opc_tensor *output, uint8_t padding, opc_window *w);
+/* Check size, stride and dilation (set by the caller) of both axes against the shapes of two 4-D tensors with the same
+ * batch, and compute the paddings. */
+opc_status opc_window_plan(opc_node *node, const opc_tensor *input, const opc_tensor *output, uint8_t padding,
+                           opc_window *w);
 opc_taps opc_window_taps(const opc_window_axis *a, int32_t position);
 
 /* Convolutions: CONV_2D and DEPTHWISE_CONV_2D. */
@@ -49,7 +51,8 @@ typedef struct opc_conv {
     uint8_t activation;
 } opc_conv;
 
-/* Fetch and check tensors, shapes and options. w_dtype, and b_dtype when there is a bias, are the only dtypes accepted. */
+/* Fetch and check tensors, shapes and options. w_dtype, and b_dtype when there is a bias, are the only dtypes accepted.
+ */
 opc_status opc_conv_fetch(opc_node *node, opc_conv *c, uint8_t w_dtype, uint8_t b_dtype);
 opc_status opc_depthwise_fetch(opc_node *node, opc_conv *c, uint8_t w_dtype, uint8_t b_dtype);
 /* Input and output per tensor; int8 weights with zero points 0, per tensor or per output channel along `axis`. */

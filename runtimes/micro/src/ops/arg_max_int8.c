@@ -10,7 +10,8 @@ static opc_status set_up(opc_node *node, search *s) {
     uint32_t axes;
     OPC_TRY(opc_fetch(node, 2, s->in, &s->y));
     if ((s->y.dtype != OPC_INT32 && s->y.dtype != OPC_INT64) || s->in[1].elements != 1 || s->in[0].rank == 0) {
-        return OPC_FAIL(node, OPC_INVALID_MODEL, "needs one axis, an input of rank at least 1 and an int32 or int64 output");
+        return OPC_FAIL(node, OPC_INVALID_MODEL,
+                        "needs one axis, an input of rank at least 1 and an int32 or int64 output");
     }
     if (opc_option_u8(node, 0, OPC_FLOAT32) != s->y.dtype) {
         return OPC_FAIL(node, OPC_INVALID_MODEL, "output_type is not the output's dtype");
@@ -55,7 +56,8 @@ static opc_status invoke(opc_node *node) {
 }
 
 const opc_op opc_arg_max_int8 = {.code = OPC_CODE_ARG_MAX,
-                       .key = OPC_KEY_INPUT0,
-                       .types = OPC_BIT(OPC_INT8) | OPC_BIT(OPC_UINT8) | OPC_BIT(OPC_BOOL) | OPC_BIT(OPC_INT16) | OPC_BIT(OPC_INT32),
-                       .prepare = prepare,
-                       .invoke = invoke};
+                                 .key = OPC_KEY_INPUT0,
+                                 .types = OPC_BIT(OPC_INT8) | OPC_BIT(OPC_UINT8) | OPC_BIT(OPC_BOOL) |
+                                          OPC_BIT(OPC_INT16) | OPC_BIT(OPC_INT32),
+                                 .prepare = prepare,
+                                 .invoke = invoke};

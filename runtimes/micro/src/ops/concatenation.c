@@ -57,8 +57,9 @@ static opc_status prepare(opc_node *node) {
         }
         total += x.dims[j.axis];
     }
-    return total == j.y.dims[j.axis] ? OPC_OK
-                                     : OPC_FAIL(node, OPC_INVALID_MODEL, "sizes along the axis do not add up to the output's");
+    return total == j.y.dims[j.axis]
+               ? OPC_OK
+               : OPC_FAIL(node, OPC_INVALID_MODEL, "sizes along the axis do not add up to the output's");
 }
 
 /* q * s_x / s_y - zero_x * s_x / s_y in float32, halves away from zero. */

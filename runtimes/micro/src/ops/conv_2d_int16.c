@@ -14,8 +14,8 @@ static int64_t accumulate(const opc_conv *c, const int16_t *x0, const int8_t *w0
     return acc;
 }
 
-/* The bias's dtype selects the arithmetic: int32 adds up modulo 2^32 and rescales as int8 does, int64 (and no bias) uses the
- * 64-bit rescaling. QuantizedBiasType speaks where there is no bias. */
+/* The bias's dtype selects the arithmetic: int32 adds up modulo 2^32 and rescales as int8 does, int64 (and no bias)
+ * uses the 64-bit rescaling. QuantizedBiasType speaks where there is no bias. */
 static bool wide(const opc_node *node, const opc_conv *c) {
     return c->b.dims != NULL ? c->b.dtype == OPC_INT64 : opc_option_u8(node, 6, OPC_FLOAT32) != OPC_INT32;
 }

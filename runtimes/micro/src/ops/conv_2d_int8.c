@@ -1,7 +1,8 @@
 #include "kernel_dot.h"
 #include "kernel_window.h"
 
-/* Up to two neighbouring output channels of one batch. The sum of (x - zero) * w is taken as x . w - zero * sum of w. */
+/* Up to two neighbouring output channels of one batch. The sum of (x - zero) * w is taken as x . w - zero * sum of w.
+ */
 typedef struct pair {
     const int8_t *x0; /* input of this batch, at the group's first channel */
     const int8_t *w0;
@@ -17,7 +18,9 @@ typedef struct pair {
     int32_t hi;
 } pair;
 
-static bool all_taps(opc_taps t, const opc_window_axis *a) { return t.first == 0 && t.end == a->size; }
+static bool all_taps(opc_taps t, const opc_window_axis *a) {
+    return t.first == 0 && t.end == a->size;
+}
 
 /* -zero * sum of the weights that these taps use. */
 static int32_t correction(const opc_conv *c, const pair *p, const int8_t *w, opc_taps ty, opc_taps tx) {

@@ -60,8 +60,5 @@ static opc_status invoke(opc_node *node) {
     return OPC_OK;
 }
 
-const opc_op opc_conv_2d_uint8 = {.code = OPC_CODE_CONV_2D,
-                          .key = OPC_KEY_INPUT0,
-                          .types = OPC_BIT(OPC_UINT8),
-                          .prepare = prepare,
-                          .invoke = invoke};
+const opc_op opc_conv_2d_uint8 = {
+    .code = OPC_CODE_CONV_2D, .key = OPC_KEY_INPUT0, .types = OPC_BIT(OPC_UINT8), .prepare = prepare, .invoke = invoke};

@@ -41,7 +41,8 @@ static opc_status invoke(opc_node *node) {
             for (int32_t oy = 0; oy < c.window.y.output; oy++) {
                 const opc_taps ty = opc_window_taps(&c.window.y, oy);
                 for (int32_t ox = 0; ox < c.window.x.output; ox++, y += c.out_channels) {
-                    *y = opc_clamp_float(accumulate(&c, x, w, ty, opc_window_taps(&c.window.x, ox)) * factor + bias, lo, hi);
+                    *y = opc_clamp_float(accumulate(&c, x, w, ty, opc_window_taps(&c.window.x, ox)) * factor + bias, lo,
+                                         hi);
                 }
             }
         }

@@ -2,7 +2,8 @@
 
 enum { LANES = 4 };
 
-/* Where one position of one channel block reads: taps that lie next to each other in x are `step_x` bytes apart, in w `step_w`. */
+/* Where one position of one channel block reads: taps that lie next to each other in x are `step_x` bytes apart, in w
+ * `step_w`. */
 typedef struct block {
     const int8_t *x0; /* input of this batch, first channel of the block */
     const int8_t *w0;

@@ -58,7 +58,7 @@ static opc_status invoke(opc_node *node) {
 }
 
 const opc_op opc_depthwise_conv_2d_uint8 = {.code = OPC_CODE_DEPTHWISE_CONV_2D,
-                          .key = OPC_KEY_INPUT0,
-                          .types = OPC_BIT(OPC_UINT8),
-                          .prepare = prepare,
-                          .invoke = invoke};
+                                            .key = OPC_KEY_INPUT0,
+                                            .types = OPC_BIT(OPC_UINT8),
+                                            .prepare = prepare,
+                                            .invoke = invoke};

@@ -2,7 +2,9 @@
 #include "kernel_clamp.h"
 
 /* Towards zero; the one overflow wraps. */
-static int32_t divide(int32_t a, int32_t b) { return b == -1 ? opc_sub32(0, a) : a / b; }
+static int32_t divide(int32_t a, int32_t b) {
+    return b == -1 ? opc_sub32(0, a) : a / b;
+}
 
 static opc_status set_up(opc_node *node, opc_binary *b, int64_t *lo, int64_t *hi) {
     OPC_TRY(opc_binary_check(node, b, OPC_INT32));
@@ -35,8 +37,8 @@ static opc_status invoke(opc_node *node) {
 }
 
 const opc_op opc_div_int32 = {.code = OPC_CODE_DIV,
-                       .key = OPC_KEY_INPUT0,
-                       .flags = OPC_INPLACE_INPUT0 | OPC_INPLACE_INPUT1,
-                       .types = OPC_BIT(OPC_INT32),
-                       .prepare = prepare,
-                       .invoke = invoke};
+                              .key = OPC_KEY_INPUT0,
+                              .flags = OPC_INPLACE_INPUT0 | OPC_INPLACE_INPUT1,
+                              .types = OPC_BIT(OPC_INT32),
+                              .prepare = prepare,
+                              .invoke = invoke};

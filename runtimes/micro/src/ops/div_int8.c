@@ -25,8 +25,8 @@ static opc_status set_up(opc_node *node, quotient *q) {
 }
 
 /* a / b rescaled; b != 0. The reciprocal of |b| and a shifted up to the top bit keep 31 bits of the quotient.
- * TensorFlow Lite then divides by 2^-shift even where that is beyond 2^31, which C does not define, and gets large numbers for
- * tiny numerators; the quotient there is below half a quantum, which opc_mbqm_any returns as 0. */
+ * TensorFlow Lite then divides by 2^-shift even where that is beyond 2^31, which C does not define, and gets large
+ * numbers for tiny numerators; the quotient there is below half a quantum, which opc_mbqm_any returns as 0. */
 static int32_t divide(int32_t a, int32_t b, opc_multiplier m) {
     const int32_t x = b < 0 ? -a : a;
     int32_t bits;
@@ -55,7 +55,8 @@ static opc_status invoke(opc_node *node) {
         if (b == 0) {
             return OPC_FAIL(node, OPC_INVALID_INPUT, "division by zero");
         }
-        const int32_t value = opc_clamp(divide(a, b, q.m), -(1 << 20), 1 << 20); /* so that the zero point cannot overflow */
+        const int32_t value =
+            opc_clamp(divide(a, b, q.m), -(1 << 20), 1 << 20); /* so that the zero point cannot overflow */
         opc_store_int(&q.t.out, i, opc_clamp(value + zero, q.lo, q.hi));
     }
     return OPC_OK;

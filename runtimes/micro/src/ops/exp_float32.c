@@ -19,8 +19,8 @@ static opc_status invoke(opc_node *node) {
 }
 
 const opc_op opc_exp_float32 = {.code = OPC_CODE_EXP,
-                       .key = OPC_KEY_INPUT0,
-                       .flags = OPC_INPLACE_INPUT0,
-                       .types = OPC_BIT(OPC_FLOAT32),
-                       .prepare = prepare,
-                       .invoke = invoke};
+                                .key = OPC_KEY_INPUT0,
+                                .flags = OPC_INPLACE_INPUT0,
+                                .types = OPC_BIT(OPC_FLOAT32),
+                                .prepare = prepare,
+                                .invoke = invoke};

@@ -2,7 +2,9 @@
 
 #include "kernel_table.h"
 
-static float natural_exp(float x) { return expf(x); }
+static float natural_exp(float x) {
+    return expf(x);
+}
 
 static opc_status fetch(opc_node *node, opc_tensor *x, opc_tensor *y) {
     OPC_TRY(opc_fetch_unary(node, x, y));

@@ -24,7 +24,9 @@ static opc_status set_up(opc_node *node, swish *s) {
     return s->output.shift <= 0 ? OPC_OK : OPC_FAIL(node, OPC_UNSUPPORTED, "output scale too small beside the input's");
 }
 
-static int16_t saturate(int32_t x) { return (int16_t)opc_clamp(x, INT16_MIN, INT16_MAX); }
+static int16_t saturate(int32_t x) {
+    return (int16_t)opc_clamp(x, INT16_MIN, INT16_MAX);
+}
 
 /* relu6(x + 3) / 6 of an input on the fine scale, as Q0.15. */
 static int32_t gate(int16_t fine, opc_multiplier m) {

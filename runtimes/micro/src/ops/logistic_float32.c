@@ -24,8 +24,8 @@ static opc_status invoke(opc_node *node) {
 }
 
 const opc_op opc_logistic_float32 = {.code = OPC_CODE_LOGISTIC,
-                       .key = OPC_KEY_INPUT0,
-                       .flags = OPC_INPLACE_INPUT0,
-                       .types = OPC_BIT(OPC_FLOAT32),
-                       .prepare = prepare,
-                       .invoke = invoke};
+                                     .key = OPC_KEY_INPUT0,
+                                     .flags = OPC_INPLACE_INPUT0,
+                                     .types = OPC_BIT(OPC_FLOAT32),
+                                     .prepare = prepare,
+                                     .invoke = invoke};

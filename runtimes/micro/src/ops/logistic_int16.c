@@ -1,6 +1,7 @@
 #include "kernel_squash.h"
 
-/* Linear interpolation between entries 2^9 apart, Q0.25 to Q0.15; 1 - f(-x) below zero, kept one step of rounding lower. */
+/* Linear interpolation between entries 2^9 apart, Q0.25 to Q0.15; 1 - f(-x) below zero, kept one step of rounding
+ * lower. */
 static int16_t squash(int32_t x) {
     const uint32_t magnitude = (uint32_t)(x < 0 ? -x : x);
     const uint32_t at = magnitude >> 9;
@@ -28,8 +29,8 @@ static opc_status invoke(opc_node *node) {
 }
 
 const opc_op opc_logistic_int16 = {.code = OPC_CODE_LOGISTIC,
-                       .key = OPC_KEY_INPUT0,
-                       .flags = OPC_INPLACE_INPUT0,
-                       .types = OPC_BIT(OPC_INT16),
-                       .prepare = prepare,
-                       .invoke = invoke};
+                                   .key = OPC_KEY_INPUT0,
+                                   .flags = OPC_INPLACE_INPUT0,
+                                   .types = OPC_BIT(OPC_INT16),
+                                   .prepare = prepare,
+                                   .invoke = invoke};

@@ -34,5 +34,8 @@ static opc_status invoke(opc_node *node) {
     return OPC_OK;
 }
 
-const opc_op opc_max_pool_2d_int8 = {
-    .code = OPC_CODE_MAX_POOL_2D, .key = OPC_KEY_INPUT0, .types = OPC_BIT(OPC_INT8), .prepare = prepare, .invoke = invoke};
+const opc_op opc_max_pool_2d_int8 = {.code = OPC_CODE_MAX_POOL_2D,
+                                     .key = OPC_KEY_INPUT0,
+                                     .types = OPC_BIT(OPC_INT8),
+                                     .prepare = prepare,
+                                     .invoke = invoke};

@@ -28,7 +28,8 @@ static opc_status invoke(opc_node *node) {
         for (uint32_t k = 0; k < over.count; k++, opc_odometer_next(&over)) {
             sum += x[out.offset + over.offset];
         }
-        ((int32_t *)y.data)[i] = over.count == 0 ? 0 : (int32_t)(sum / (int64_t)over.count); /* the mean of nothing is 0 here */
+        ((int32_t *)y.data)[i] =
+            over.count == 0 ? 0 : (int32_t)(sum / (int64_t)over.count); /* the mean of nothing is 0 here */
     }
     return OPC_OK;
 }

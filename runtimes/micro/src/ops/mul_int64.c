@@ -29,8 +29,8 @@ static opc_status invoke(opc_node *node) {
 }
 
 const opc_op opc_mul_int64 = {.code = OPC_CODE_MUL,
-                       .key = OPC_KEY_INPUT0,
-                       .flags = OPC_INPLACE_INPUT0 | OPC_INPLACE_INPUT1,
-                       .types = OPC_BIT(OPC_INT64),
-                       .prepare = prepare,
-                       .invoke = invoke};
+                              .key = OPC_KEY_INPUT0,
+                              .flags = OPC_INPLACE_INPUT0 | OPC_INPLACE_INPUT1,
+                              .types = OPC_BIT(OPC_INT64),
+                              .prepare = prepare,
+                              .invoke = invoke};

@@ -32,7 +32,7 @@ static opc_status invoke(opc_node *node) {
 }
 
 const opc_op opc_resize_bilinear_float32 = {.code = OPC_CODE_RESIZE_BILINEAR,
-                       .key = OPC_KEY_INPUT0,
-                       .types = OPC_BIT(OPC_FLOAT32),
-                       .prepare = prepare,
-                       .invoke = invoke};
+                                            .key = OPC_KEY_INPUT0,
+                                            .types = OPC_BIT(OPC_FLOAT32),
+                                            .prepare = prepare,
+                                            .invoke = invoke};

@@ -10,7 +10,8 @@ static between find(const opc_resize *r, uint32_t axis, int32_t position) {
     const int32_t corners = r->align_corners && r->y.dims[axis] > 1 ? 1 : 0;
     const int64_t in = r->in[0].dims[axis] - corners; /* <= 2^20 */
     const int32_t out = r->y.dims[axis] - corners;
-    const int32_t scale = (int32_t)((in * 1024 + out / 2) / out); /* <= 2^30 + 1, and position * scale about in * 1024 */
+    const int32_t scale =
+        (int32_t)((in * 1024 + out / 2) / out); /* <= 2^30 + 1, and position * scale about in * 1024 */
     const int64_t middle = r->half_pixel_centers ? scale / 2 - 512 : 0;
     const int64_t at = (int64_t)position * scale + middle;
     const int64_t last = r->in[0].dims[axis] - 1;

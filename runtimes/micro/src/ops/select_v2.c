@@ -10,7 +10,8 @@ static opc_status fetch(opc_node *node, opc_tensor *in, opc_tensor *y) {
     if (in[0].dtype != OPC_BOOL || opc_dtype_bytes(y->dtype) == 0) {
         return OPC_FAIL(node, OPC_UNSUPPORTED, "the condition must be bool, the values of a fixed size");
     }
-    return opc_broadcasts(y, in, 3) ? OPC_OK : OPC_FAIL(node, OPC_INVALID_MODEL, "shapes do not broadcast to the output");
+    return opc_broadcasts(y, in, 3) ? OPC_OK
+                                    : OPC_FAIL(node, OPC_INVALID_MODEL, "shapes do not broadcast to the output");
 }
 
 static opc_status prepare(opc_node *node) {

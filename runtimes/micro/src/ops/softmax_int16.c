@@ -5,8 +5,12 @@
 
 /* exp over [-10, 0] is worth a table: every element reads two entries. 1 / (1 + x) is read once a row and computed. */
 
-static float natural_exp(float x) { return expf(x); }
-static float one_over_one_plus(float x) { return 1.0f / (1.0f + x); }
+static float natural_exp(float x) {
+    return expf(x);
+}
+static float one_over_one_plus(float x) {
+    return 1.0f / (1.0f + x);
+}
 
 static opc_status set_up(opc_node *node, opc_tensor *x, opc_tensor *y, opc_multiplier *m) {
     OPC_TRY(opc_fetch_unary(node, x, y));
@@ -37,7 +41,9 @@ static opc_status prepare(opc_node *node) {
     return OPC_OK;
 }
 
-static int16_t saturate(int32_t x) { return (int16_t)opc_clamp(x, INT16_MIN, INT16_MAX); }
+static int16_t saturate(int32_t x) {
+    return (int16_t)opc_clamp(x, INT16_MIN, INT16_MAX);
+}
 
 static int16_t exponential(const int16_t *table, int32_t difference, opc_multiplier m) {
     const int16_t at = saturate(opc_add32(opc_mbqm_any(difference, m), INT16_MAX));

@@ -19,14 +19,16 @@ typedef struct slice {
     masks m;
     uint32_t specs;
     /* found so far */
-    uint32_t axis;  /* of the input */
-    uint32_t rank;  /* of the output */
+    uint32_t axis; /* of the input */
+    uint32_t rank; /* of the output */
     uint32_t start[OPC_MAX_RANK];
     int32_t step[OPC_MAX_RANK];
     int32_t count[OPC_MAX_RANK];
 } slice;
 
-static bool bit(uint32_t mask, uint32_t i) { return ((mask >> i) & 1U) != 0; }
+static bool bit(uint32_t mask, uint32_t i) {
+    return ((mask >> i) & 1U) != 0;
+}
 
 /* The next dimension of the output is `count` long; false when it is not. */
 static bool output_is(slice *s, int32_t count) {
@@ -40,7 +42,9 @@ static bool take_all(slice *s) {
     return output_is(s, s->in[0].dims[s->axis++]);
 }
 
-static int64_t clamp64(int64_t x, int64_t lo, int64_t hi) { return x < lo ? lo : x > hi ? hi : x; }
+static int64_t clamp64(int64_t x, int64_t lo, int64_t hi) {
+    return x < lo ? lo : x > hi ? hi : x;
+}
 
 /* One axis as spec i says. Bounds count from the end when negative and are clamped into the axis. */
 static bool take(slice *s, uint32_t i) {
@@ -59,7 +63,8 @@ static bool take(slice *s, uint32_t i) {
         return false;
     }
     begin = clamp64(begin, lowest, dim + lowest);
-    end = bit(s->m.end, i) ? (step > 0 ? dim : -1) : clamp64(end < 0 && !s->m.offset ? end + dim : end, lowest, dim + lowest);
+    end = bit(s->m.end, i) ? (step > 0 ? dim : -1)
+                           : clamp64(end < 0 && !s->m.offset ? end + dim : end, lowest, dim + lowest);
     end = shrink ? begin + 1 : end;
     const int64_t span = step > 0 ? end - begin : begin - end;
     const int64_t stride = step > 0 ? step : -step;
@@ -108,8 +113,9 @@ static opc_status check_specs(opc_node *node, const slice *s) {
         }
     }
     const bool one_ellipsis = (s->m.ellipsis & (s->m.ellipsis - 1U)) == 0;
-    return s->specs <= MAX_SPECS && one_ellipsis ? OPC_OK
-                                                 : OPC_FAIL(node, OPC_INVALID_MODEL, "more than 16 axes or one ellipsis");
+    return s->specs <= MAX_SPECS && one_ellipsis
+               ? OPC_OK
+               : OPC_FAIL(node, OPC_INVALID_MODEL, "more than 16 axes or one ellipsis");
 }
 
 static opc_status set_up(opc_node *node, slice *s) {

@@ -1,7 +1,7 @@
 #include "kernel_svdf.h"
 
-/* Weights of time and state are int16 or int8. The activation is what the output's range cuts off: RELU by a zero point at
- * its low end. */
+/* Weights of time and state are int16 or int8. The activation is what the output's range cuts off: RELU by a zero point
+ * at its low end. */
 typedef struct integer {
     opc_svdf s;
     opc_multiplier to_state;  /* s_x * s_feature / s_state, in float32 */
