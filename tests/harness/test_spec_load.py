@@ -100,12 +100,18 @@ def test_a_file_that_is_no_mapping_is_refused(text: str) -> None:
         parse_spec(text, "abs.yaml")
 
 
+def error_of(text: str) -> str:
+    """Return the loader's message, "none" where the spec loads; any other exception is a failure of the test."""
+    try:
+        parse_spec(text, "abs.yaml")
+    except SpecError as error:
+        return str(error)
+    return "none"
+
+
 def test_cutting_a_spec_anywhere_never_gives_a_traceback(core: SimpleNamespace) -> None:
     for end in range(0, len(core.abs_text), 7):
-        try:
-            parse_spec(core.abs_text[:end], "abs.yaml")
-        except SpecError as error:
-            assert str(error).startswith("abs.yaml:")
+        assert error_of(core.abs_text[:end]).startswith(("abs.yaml:", "none"))
 
 
 def test_loading_a_spec_executes_nothing(core: SimpleNamespace, tmp_path: Path) -> None:
@@ -136,7 +142,4 @@ def _replaced(node: Any, junk: Any) -> Iterator[Any]:
 def test_junk_in_any_place_of_a_spec_is_an_error_of_the_spec_or_nothing(name: str, junk: object) -> None:
     document = yaml.safe_load((spec_folder() / f"{name}.yaml").read_text())
     for changed in itertools.islice(_replaced(document, junk), 0, None, 6 if name == "conv_2d" else 2):
-        try:
-            parse_spec(json.dumps(changed), f"{name}.yaml")
-        except SpecError as error:
-            assert "\n" not in str(error)
+        assert "\n" not in error_of(json.dumps(changed))
