@@ -84,12 +84,12 @@ def command(
     else:
         for one in found:
             _print((*_table(one), *_changed(one, baseline)))
-    if update:
+    broken = [cost for one in found for cost in one.costs if cost.message]
+    if update and not broken:
         _print(list(renew(found, specs, baseline)), as_json)
         return AS_EXPECTED
     _print(over, as_json)
-    failed = any(cost.verdict == "infra" for one in found for cost in one.costs)
-    return INFRASTRUCTURE if failed else DEVIATIONS if over else AS_EXPECTED
+    return INFRASTRUCTURE if any(cost.verdict == "infra" for cost in broken) else DEVIATIONS if over else AS_EXPECTED
 
 
 def _boards(globs: Sequence[str]) -> list[str]:
@@ -177,7 +177,7 @@ def _changed(one: Measured, baseline: Mapping[str, Any]) -> Iterator[str]:
 
 
 def renew(found: Sequence[Measured], specs: Mapping[str, OpSpec], baseline: Mapping[str, Any]) -> Iterator[str]:
-    """Write baseline and budgets; yield what rose, what could not be measured, and how many files changed."""
+    """Write baseline and budgets; yield what rose, and how many files changed."""
     written = dict(baseline)
     for one in found:
         new = tree(one)
@@ -188,7 +188,6 @@ def renew(found: Sequence[Measured], specs: Mapping[str, OpSpec], baseline: Mapp
         limits = costs_update.renewed(spec.budgets, [cost for one in found for cost in one.costs if cost.op == op])
         yield from costs_update.raised(op, spec.budgets, limits)
         count += bool(limits) and costs_update.write_budgets(spec, limits, spec_folder())
-    yield from (cost.message for one in found for cost in one.costs if cost.message)
     yield f"baseline written; budgets of {count} specs changed"
 
 

@@ -308,6 +308,17 @@ def test_update_writes_baseline_and_budgets_and_names_every_budget_that_rises(
     assert capsys.readouterr().out.splitlines()[-1] == "baseline written; budgets of 0 specs changed"
 
 
+def test_update_writes_nothing_where_a_board_failed(
+    fake_size: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    broken = size.Measured(BOARD, table(), tuple(measured(Infra("no QEMU"))))
+    monkeypatch.setattr(size, "measured", lambda target, specs, kernels: broken)
+    assert size.command(None, [BOARD], ["ABS"], update=True) == 3
+    assert "ABS micro@cortex-m4: the canonical case (int8) has no costs: no QEMU" in capsys.readouterr().out
+    assert load_all(fake_size)["ABS"].budgets == SPECS["ABS"].budgets
+    assert budgets.read_baseline() == {}
+
+
 def test_an_unknown_board_or_op_is_named_with_what_is_allowed() -> None:
     with pytest.raises(Exception, match="--target z80: matches no board; allowed: cortex-m0"):
         size.command(None, ["z80"])
