@@ -142,7 +142,9 @@ def stale(lines: Sequence[Line], manifest: Manifest, known: Sequence[Expectation
     return [
         entry
         for entry in known
-        if entry.because not in explained and any(entry.covers(manifest.name, *place) for place in places)
+        if not entry.sometimes
+        and entry.because not in explained
+        and any(entry.covers(manifest.name, *place) for place in places)
     ]
 
 
