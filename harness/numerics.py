@@ -77,14 +77,14 @@ def quantize(x: Array, quant: Quant, dtype: str) -> Array:
     scale, zero = along_axis(quant.scale, quant.axis, rank), along_axis(quant.zero_point, quant.axis, rank)
     low, high = integer_range(dtype)
     steps = round_half_away(np.asarray(x, dtype=np.float64) / scale)
-    return np.clip(np.nan_to_num(steps + zero, posinf=high, neginf=low), low, high).astype(np.int64)
+    return np.asarray(np.clip(np.nan_to_num(steps + zero, posinf=high, neginf=low), low, high).astype(np.int64))
 
 
 def spacing32(x: Array) -> Array:
     """Return the distance between float32 numbers at |x| (2**-149 at zero), as float64."""
     magnitude = np.minimum(np.abs(np.asarray(x, dtype=np.float64)), FLOAT32_MAX)
     _, exponent = np.frexp(magnitude)
-    return np.ldexp(1.0, np.maximum(np.where(magnitude == 0, -200, exponent) - 24, -149))
+    return np.asarray(np.ldexp(1.0, np.maximum(np.where(magnitude == 0, -200, exponent) - 24, -149)))
 
 
 def srdhm(a: Array, b: Array | int) -> Array:

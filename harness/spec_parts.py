@@ -226,7 +226,7 @@ def _quant_rule(read: Reader, rule: Any, line: int) -> QuantRule:
         return QuantRule(rule, line)
     keys = ("per_tensor", "symmetric", "per_axis", "scale", "zero_point", "same_as", "range")
     read.mapping(rule, "a quantization rule", (), keys, line)
-    bounds = tuple(int(n) for n in rule["range"]) if "range" in rule else None
+    bounds = _whole_pair(read, rule["range"], line) if "range" in rule else None
     common: dict[str, Any] = {"range": bounds}
     for key in ("scale", "zero_point"):
         if key in rule:
@@ -243,6 +243,13 @@ def _quant_rule(read: Reader, rule: Any, line: int) -> QuantRule:
     if "scale" not in rule:
         raise read.error(line, f"rule {dict(rule)} gives no scale; allowed: {', '.join(keys)}")
     return QuantRule("fixed", line, **common)
+
+
+def _whole_pair(read: Reader, value: Any, line: int) -> tuple[int, int]:
+    """Read [LO, HI] of stored integers."""
+    if not isinstance(value, list) or len(value) != 2 or not all(isinstance(n, int) for n in value):
+        raise read.error(line, f"range must be two whole numbers [LO, HI], found {value!r}")
+    return value[0], value[1]
 
 
 def invalids(read: Reader, top: Dict, types: Mapping[str, Any]) -> tuple[Invalid, ...]:
@@ -326,7 +333,7 @@ def laws(read: Reader, top: Dict, types: Mapping[str, Any]) -> tuple[Law, ...]:
     result = []
     for number, entry in enumerate(top.get("properties") or (), 1):
         line = entry.line if isinstance(entry, Dict) else top.lines["properties"]
-        name, body = next(iter(entry.items())) if isinstance(entry, dict) else (str(entry), None)
+        name, body = _law_entry(read, entry, line)
         if name not in LAWS:
             raise read.error(line, f"unknown law '{name}'; known: {', '.join(LAWS)}")
         detailed = isinstance(body, Dict) and "argument" in body
@@ -341,9 +348,20 @@ def laws(read: Reader, top: Dict, types: Mapping[str, Any]) -> tuple[Law, ...]:
     return tuple(result)
 
 
+def _law_entry(read: Reader, entry: Any, line: int) -> tuple[str, Any]:
+    """Split `NAME` or `NAME: ARGUMENT`."""
+    if not isinstance(entry, dict):
+        return str(entry), None
+    if len(entry) != 1:
+        raise read.error(
+            line, f"a law is one NAME: ARGUMENT, found {', '.join(entry)}; make each an item of its own"
+        )
+    return next(iter(entry.items()))
+
+
 def graph(read: Reader, top: Dict) -> Mapping[str, Any] | None:
     """Read `graph` (checked in depth when it is built)."""
-    body = top.get("graph")
+    body: Mapping[str, Any] | None = top.get("graph")
     if body is None:
         return None
     read.mapping(body, "graph", ("nodes",), ("tensors", "subgraphs"), read.line(top, "graph"))
