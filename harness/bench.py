@@ -35,7 +35,7 @@ ALONE = ("lite", "litert@ref", "tflm", "micro@host", "micro@cortex-m4")
 OVERHEAD = ("lite", "litert@ref", "tflm", "micro@host", "micro@cortex-m4")
 BOARDS = ("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
 #: The ops of a quick run.
-QUICK_OPS = ("FULLY_CONNECTED", "SOFTMAX")
+QUICK_OPS = ("SOFTMAX",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from opconform.harness import bench, bench_models
+from opconform.harness import bench, bench_models, budgets
 from opconform.harness.cli import app
 from opconform.harness.cli.bench import shown
 from opconform.harness.cli.common import guard
@@ -70,7 +71,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Selection]:
         return Result({"cases": 600}, 0)
 
     monkeypatch.setattr(bench, "run", run)
-    monkeypatch.setattr(bench.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
     monkeypatch.setattr(bench, "ALONE", ("lite",))
     monkeypatch.setattr(bench, "SUITE", ())
     return seen
@@ -102,7 +103,7 @@ def test_a_board_without_its_toolchain_is_a_figure_without_a_value(monkeypatch: 
     def absent(*_: Any) -> None:
         raise Unavailable("install gcc-arm-none-eabi")
 
-    monkeypatch.setattr(bench.budgets, "measure_flash", absent)
+    monkeypatch.setattr(budgets, "measure_flash", absent)
     assert [(f.value, f.note) for f in bench.size(QUICK)] == [(None, "install gcc-arm-none-eabi")]
 
 

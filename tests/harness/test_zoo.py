@@ -56,7 +56,8 @@ def spread(name: str) -> Array:
     A rounding to steps s has the variance s**2 / 12. A linear layer passes variances on by its squared weights and adds
     those of its own weights times the squared activations; a maximum has at most the largest variance of its window.
     """
-    kernels: Any = resolve("reference").instantiate().kernels
+    reference: Any = resolve("reference").instantiate()
+    kernels = reference.kernels
     layers, images = chain(name), digits().held_images
     quants, inputs = zoo.calibrate(layers, digits().images), [images, *zoo.forward(layers, images)]
     variance = np.full(images.shape, quants[0].scale[0] ** 2 / 12)
@@ -70,7 +71,7 @@ def spread(name: str) -> Array:
         own = kernels[layer.op](inputs[number] ** 2, np.ones_like(layer.weights), none, **plain) * steps**2 / 12
         variance = kernels[layer.op](variance, layer.weights.astype(np.float64) ** 2, none, **plain) + own
         variance = variance + quants[number + 1].scale[0] ** 2 / 12
-    return np.sqrt(variance)
+    return np.asarray(np.sqrt(variance))
 
 
 def sure(file: str) -> Array:
@@ -79,7 +80,7 @@ def sure(file: str) -> Array:
     ordered = np.sort(logits(name), axis=1)
     margin = ordered[:, -1] - ordered[:, -2]
     slack = FLOAT_SLACK if kind == "float32" else SIGMAS * np.sqrt(2) * spread(name).max(axis=1)
-    return (logits(name).argmax(axis=1) == digits().held_labels) & (margin > slack)
+    return np.asarray((logits(name).argmax(axis=1) == digits().held_labels) & (margin > slack))
 
 
 def view(file: str) -> ModelView:

@@ -68,8 +68,10 @@ def installed() -> Path:
 def packaged(checkout: Path) -> list[Path]:
     """Return the committed files that belong into the package, relative to the checkout."""
     command = ["git", "-C", str(checkout), "ls-files", "-z", "--", *FOLDERS, IDENTITY]
-    output = subprocess.run(command, capture_output=True, check=True, text=True).stdout
-    paths = [Path(name) for name in output.split("\0") if name]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"check_wheel: {checkout} is no git checkout: {done.stderr.strip()}; give the folder that was built")
+    paths = [Path(name) for name in done.stdout.split("\0") if name]
     return [path for path in paths if (checkout / path).is_file()]
 
 
