@@ -135,17 +135,17 @@ def _scalar(value: object) -> str:
 
 
 def stale(lines: Sequence[Line], manifest: Manifest, known: Sequence[Expectation]) -> list[Expectation]:
-    """Return the entries whose rows ran, on a target they speak of, and that explained nothing."""
+    """Return the entries that the run itself calls stale, on every target where they could have matched."""
     cases = [line for line in lines if line["kind"] == "case" and line["runtime"] == manifest.name]
-    explained = {line["expected"] for line in cases if isinstance(line["expected"], str)}
     places = {(line["target"], line["op"], line["row"]) for line in cases}
-    return [
-        entry
-        for entry in known
-        if not entry.sometimes
-        and entry.because not in explained
-        and any(entry.covers(manifest.name, *place) for place in places)
-    ]
+    messages = [str(text) for text in lines[-1]["stale"]]
+    found = []
+    for entry in known:
+        labels = {f"{manifest.name}@{place[0]}" for place in places if entry.covers(manifest.name, *place)}
+        starts = [f"{entry.where}: {label} {entry.case}: matched nothing" for label in labels]
+        if starts and all(any(text.startswith(start) for text in messages) for start in starts):
+            found.append(entry)
+    return found
 
 
 def without(text: str, lines_of: Iterable[int]) -> str:

@@ -110,7 +110,7 @@ def make_case(y: Sequence[int], dtype: str = "float32", quant: Any = None, **inp
     return Case("ABS/float32/000", "ABS", "float32", {}, {}, slots, (out,), (tuple(arrays.values()),))
 
 
-RUNTIME = '''\
+RUNTIME = """\
 import numpy as np
 
 from opconform.harness.runtime import Manifest
@@ -138,7 +138,7 @@ class InProcess:
 
     def open(self, model):
         return Session()
-'''
+"""
 
 
 @pytest.fixture

@@ -46,7 +46,9 @@ def test_a_case_is_rebuilt_from_its_id_alone(op: str) -> None:
             again = rebuild(built.case.id, specs, kernels)
             assert same(built.case, again.case)
             for left, right in zip(built.ideals, again.ideals, strict=True):
-                assert all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in zip(left, right, strict=True))
+                assert all(
+                    np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in zip(left, right, strict=True)
+                )
 
 
 def one(core: SimpleNamespace) -> tuple[object, Case]:

@@ -71,7 +71,9 @@ def test_attributes_stand_in_the_option_table(specs: dict[str, OpSpec]) -> None:
         assert options.Padding() == ("SAME", "VALID").index(wanted["padding"])
 
 
-@pytest.mark.parametrize(("op", "row"), [("CONV_2D", "int8"), ("ADD", "float32"), ("WHILE", ""), ("RESHAPE", "float32")])
+@pytest.mark.parametrize(
+    ("op", "row"), [("CONV_2D", "int8"), ("ADD", "float32"), ("WHILE", ""), ("RESHAPE", "float32")]
+)
 def test_the_real_litert_allocates_a_file_with_the_shapes_of_the_case(
     specs: dict[str, OpSpec], op: str, row: str
 ) -> None:

@@ -73,7 +73,9 @@ def test_a_failure_of_broadcasting_keeps_operands_that_differ(core: SimpleNamesp
 
 
 @pytest.mark.parametrize("threshold", [10, 90])
-def test_the_shrunk_case_fails_in_the_same_way_and_says_what_it_came_from(core: SimpleNamespace, threshold: int) -> None:
+def test_the_shrunk_case_fails_in_the_same_way_and_says_what_it_came_from(
+    core: SimpleNamespace, threshold: int
+) -> None:
     def wrong(inputs: Sequence[Array]) -> Sequence[Array]:
         return [np.where(np.abs(inputs[0]) > threshold, 0, np.abs(inputs[0])).astype(np.int32)]
 
