@@ -24,7 +24,8 @@ DOCS = ROOT / "docs"
 pytestmark = pytest.mark.skipif(not DOCS.is_dir(), reason="the docs are not part of the wheel")
 
 PAGES = tuple(str(p.relative_to(ROOT)) for p in sorted((*ROOT.glob("*.md"), *DOCS.glob("*.md"))))
-OPS = tuple(load_all())
+SPECS = load_all()
+OPS = tuple(SPECS)
 
 
 def text(page: str) -> str:
@@ -112,19 +113,19 @@ def test_the_special_values_of_every_op_are_listed() -> None:
     table = text("docs/untested.md").partition("| ops | special values |")[2].split("\n\n")[0]
     rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
     listed = {op: () if kinds == "none" else tuple(kinds.split()) for ops, kinds in rows for op in ops.split()}
-    assert listed == {op: specials_of(spec) for op, spec in load_all().items()}
+    assert listed == {op: specials_of(spec) for op, spec in SPECS.items()}
 
 
 @pytest.mark.parametrize("op", OPS)
 def test_every_bound_has_a_family_on_the_page_of_tolerances(op: str) -> None:
-    rules = [rule.kind for rules in load_all()[op].tolerance.values() for rule in rules]
+    rules = [rule.kind for rules in SPECS[op].tolerance.values() for rule in rules]
     page = text("docs/tolerances.md")
     moved = op in ("READ_VARIABLE", "ASSIGN_VARIABLE", "VAR_HANDLE")  # "variables" on the page
     assert op in page or moved or set(rules) <= {"exact", "distribution"}
 
 
 def test_every_comparator_has_a_row() -> None:
-    kinds = {rule.kind for spec in load_all().values() for rules in spec.tolerance.values() for rule in rules}
+    kinds = {rule.kind for spec in SPECS.values() for rules in spec.tolerance.values() for rule in rules}
     rows = re.findall(r"^\| `\{?(\w+)", text("docs/tolerances.md"), re.MULTILINE)
     assert kinds <= set(rows)
 

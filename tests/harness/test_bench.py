@@ -116,6 +116,9 @@ def test_overhead_is_measured_through_both_ways_in(monkeypatch: pytest.MonkeyPat
 
 def test_the_command_writes_figures_plan_and_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "OVERHEAD", ("lite",))
+    one = bench.models_folder() / "digits_int8.tflite"
+    (tmp_path / one.name).write_bytes(one.read_bytes())
+    monkeypatch.setattr(bench, "models_folder", lambda: tmp_path)
     target = tmp_path / "new" / "bench.json"
     monkeypatch.setattr("sys.argv", ["opconform", "bench", "overhead", "models", "--quick", "--json", str(target)])
     assert guard(app) == 0

@@ -50,6 +50,7 @@ def logits(name: str) -> Array:
     return zoo.forward(chain(name), digits().held_images)[-2]
 
 
+@cache
 def spread(name: str) -> Array:
     """Return the standard deviation of every int8 logit, all roundings independent and uniform over one quantum.
 
@@ -74,6 +75,7 @@ def spread(name: str) -> Array:
     return np.asarray(np.sqrt(variance))
 
 
+@cache
 def sure(file: str) -> Array:
     """Tell for every held-out image whether a right runtime must read it right."""
     name, _, kind = file.removesuffix(".tflite").rpartition("_")
