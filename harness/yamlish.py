@@ -92,13 +92,15 @@ def _build(node: yaml.Node, where: str, depth: int) -> Any:
     line = node.start_mark.line + 1
     if depth > 20:
         raise SpecError(where, line, "nested deeper than 20 levels, or an alias that contains itself; flatten it")
+    if node.tag not in _KNOWN_TAGS:
+        raise SpecError(where, line, f"tag {node.tag} is not allowed; write plain data")
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, where, depth)
     if isinstance(node, yaml.SequenceNode):
         items = List(_build(item, where, depth + 1) for item in node.value)
         items.line, items.lines = line, [item.start_mark.line + 1 for item in node.value]
         return items
-    return _scalar(node, where)
+    return _scalar(node)
 
 
 def _mapping(node: yaml.MappingNode, where: str, depth: int) -> Dict:
@@ -117,9 +119,7 @@ def _mapping(node: yaml.MappingNode, where: str, depth: int) -> Dict:
     return result
 
 
-def _scalar(node: yaml.Node, where: str) -> Any:
-    if node.tag not in _KNOWN_TAGS:
-        raise SpecError(where, node.start_mark.line + 1, f"tag {node.tag} is not allowed; write plain data")
+def _scalar(node: yaml.Node) -> Any:
     text: str = node.value
     if getattr(node, "style", None):  # quoted or block: always text
         return text
@@ -129,4 +129,6 @@ def _scalar(node: yaml.Node, where: str) -> Any:
     return text
 
 
-_KNOWN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp")}
+_KNOWN_TAGS = {
+    f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq")
+}

@@ -93,8 +93,8 @@ def test_a_promised_rounding_family_is_held_to_the_bit(core: SimpleNamespace) ->
 
 
 def test_the_histogram_counts_signed_errors_in_quanta(core: SimpleNamespace) -> None:
-    found = verdict(judged(core, "{lsb: 1}", [5.0, 5.0, 5.0, 5.0], "int8"), [4, 5, 5, 6], "int8")
-    assert found.histogram == {-1: 1, 0: 2, 1: 1}
+    found = verdict(judged(core, "{lsb: 1}", [5.0, 5.0, 5.0, 5.0], "int8"), [4, 5, 6, 6], "int8")
+    assert found.histogram == {-1: 1, 0: 1, 1: 2}
 
 
 def test_a_failure_names_element_found_wanted_allowed_and_clause(core: SimpleNamespace) -> None:

@@ -102,7 +102,7 @@ RULE = Tolerance(Clause("T1", "tolerance", 9, ""), "distribution")
 
 def told(core: SimpleNamespace, samples: Any) -> str:
     spec = core.parse(core.abs_text, "abs.yaml")
-    return judge_distribution(RULE, spec, np.asarray(samples), 0).kind
+    return judge_distribution(RULE, spec, [np.asarray(part) for part in np.split(np.asarray(samples), 4)]).kind
 
 
 def test_a_uniform_generator_passes_the_judge_of_distributions(core: SimpleNamespace) -> None:
@@ -128,3 +128,8 @@ def test_a_uniform_generator_passes_the_judge_of_distributions(core: SimpleNames
 )
 def test_a_biased_generator_is_caught(core: SimpleNamespace, biased: Any) -> None:
     assert told(core, biased(np.random.default_rng(0).random(4000))) == "wrong-value"
+
+
+def test_a_generator_that_repeats_itself_is_caught(core: SimpleNamespace) -> None:
+    samples = np.random.default_rng(0).random(1000)
+    assert told(core, np.concatenate([samples] * 4)) == "wrong-value"
