@@ -1,5 +1,7 @@
 """The committed expectations are true to the specs and manifests; a run is strict about them in both directions."""
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -82,6 +84,13 @@ def test_an_example_is_a_case_that_its_entry_speaks_of(
     assert declared_limit(manifest, case) is None
 
 
+def test_the_cases_that_the_page_of_deviations_tells_are_examples_of_entries() -> None:
+    page = (FOLDER.parent / "docs" / "deviations.md").read_text()
+    told = set(re.findall(r"opconform replay (\S+)", page)) - {"CASE"}
+    assert told
+    assert told <= {entry.example for entry in committed()}
+
+
 RUNTIME = """\
 import numpy as np
 
@@ -131,8 +140,6 @@ def careless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., R
 
 
 def cases(tmp_path: Path) -> list[dict[str, Any]]:
-    import json
-
     lines = [json.loads(text) for text in (tmp_path / "log.jsonl").read_text().splitlines()]
     return [line for line in lines if line["kind"] == "case"]
 
