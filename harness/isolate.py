@@ -16,6 +16,8 @@ from opconform.harness.transport import Died, Garbled, NotStarted, Silent, Trans
 # Below the 64 KiB that a pipe holds by default: a transport that writes blockingly never locks up against
 # a worker that does the same.
 WINDOW_BYTES = 48 * 1024
+# A worker that failed to start so many times in a row is not asked again: every further case would only cost time.
+MOST_STARTS = 3
 _EXCEPTIONS: Mapping[int, str] = {3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault", 15: "SysTick"}
 
 
@@ -63,6 +65,16 @@ class Isolated:
         self._sequence = 0
         self._outputs: int | None = None
         self._open = False
+        self._failed_starts = 0
+        self._why = ""
+
+    def greet(self) -> str:
+        """Start the worker; return "" or the one line that says why it cannot start."""
+        try:
+            self._start()
+        except (TransportError, Unavailable, wire.WireError) as error:
+            return str(error)
+        return ""
 
     def execute(self, model: bytes, vectors: Sequence[Sequence[Array]]) -> Outcome:
         """See Executor."""
@@ -106,9 +118,20 @@ class Isolated:
         return self._converse(requests)
 
     def _start(self) -> wire.Ready:
-        """Return the READY of a worker that runs. Raises TransportError and WireError."""
+        """Return the READY of a worker that runs. Raises TransportError, Unavailable and WireError."""
         if self._ready is not None and not self._dirty:
             return self._ready
+        if self._failed_starts >= MOST_STARTS:
+            raise NotStarted(self._why)
+        try:
+            ready = self._launch()
+        except (TransportError, Unavailable, wire.WireError) as error:
+            self._failed_starts, self._why = self._failed_starts + 1, str(error)
+            raise
+        self._failed_starts = 0
+        return ready
+
+    def _launch(self) -> wire.Ready:
         self._ready = None
         if self._dirty:
             self._transport.restart()
@@ -273,6 +296,8 @@ class InProcess:
             self._session = self._runtime.open(model)
         except RuntimeFailure as error:
             return _refused(error)
+        except Exception as error:
+            return Crashed(f"internal error during OPEN: {type(error).__name__}: {error}")
         return self.run(vectors)
 
     def run(self, vectors: Sequence[Sequence[Array]]) -> Outcome:
@@ -286,6 +311,9 @@ class InProcess:
                 _keep_largest(meters, self._session.meters())
         except RuntimeFailure as error:
             return _refused(error)
+        except Exception as error:
+            text = f"internal error during RUN of vector {len(outputs)}: {type(error).__name__}: {error}"
+            return Crashed(text)
         return Produced(tuple(outputs), meters)
 
     def renew(self) -> None:

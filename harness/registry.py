@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import re
 import shlex
 import shutil
 import sys
@@ -60,6 +61,11 @@ class Handle:
         """Return where it executes: the target, "host" for variants of a host runtime."""
         return self.at if self.at in self.manifest.targets else "host"
 
+    @property
+    def argument(self) -> str:
+        """Return what stands behind --runtime in a shell to mean this runtime here."""
+        return shlex.quote(self.source) if self.command or ".py:" in self.source else self.label
+
     def instantiate(self) -> Runtime:
         """Construct the runtime in this process. Raises Unavailable, and what its module raises."""
         if self.load is None:
@@ -104,24 +110,45 @@ def _exec_handle(source: str) -> Handle:
         raise UnknownRuntime(f"runtime {source!r}: {error}; quote the command as for a shell") from error
     if not command:
         raise UnknownRuntime("runtime 'exec:': no command, write exec:COMMAND, e.g. exec:./my_worker")
-    missing = "" if shutil.which(command[0]) else f"{source}: there is no program {command[0]!r}; give its path"
+    missing = "" if shutil.which(command[0]) else _no_program(source, command[0])
     name = Path(command[0]).name
     manifest = Manifest(name=name, summary=f"the program {source.removeprefix('exec:')}", rows=(), targets=("host",))
     return Handle(source, name, "host", manifest, command=command, unavailable=missing)
 
 
+def _no_program(source: str, program: str) -> str:
+    if Path(program).is_file():
+        return f"{source}: {program} may not be executed; chmod +x it, or put its interpreter in front"
+    return f"{source}: there is no program {program!r}; give its path"
+
+
 def _file_handle(source: str, place: str, at: str) -> Handle:
     file, _, class_name = place.rpartition(":")
     factory = _class_of(_module_of(source, Path(file)), class_name, source)
-    card = _described(factory)
+    card = _described(factory, source)
     chosen = _choose_at(source, card, at)
     return Handle(source, card.manifest.name, chosen, card.manifest, lambda: factory, default=chosen == card.default)
 
 
-def _described(factory: Factory) -> Card:
-    """Return the card of a class that has no runtime.yaml: it means its first target."""
-    manifest = factory("").describe()
+def _described(factory: Factory, source: str) -> Card:
+    """Return the card of a class that has no runtime.yaml: it means its first target. Raises what _asked raises."""
+    manifest = _asked(factory, source)
     return Card(manifest, (*manifest.targets, *manifest.variants, "")[0])
+
+
+def _asked(factory: Factory, source: str) -> Manifest:
+    """Construct a runtime and ask for its manifest. Raises Unavailable and ManifestError, whatever the class does."""
+    try:
+        manifest = factory("").describe()
+    except RuntimeFailure:
+        raise
+    except (Exception, SystemExit) as error:
+        raise Unavailable(f"runtime {source!r}: cannot be constructed and described: {_one_line(error)}") from error
+    if not isinstance(manifest, Manifest):
+        raise ManifestError(f"runtime {source!r}: describe() returned {type(manifest).__name__}, want a Manifest")
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", str(manifest.name)):
+        raise ManifestError(f"runtime {source!r}: its name is {manifest.name!r}; letters, digits, _ . - are allowed")
+    return manifest
 
 
 def _module_of(source: str, file: Path) -> ModuleType:
@@ -137,7 +164,7 @@ def _module_of(source: str, file: Path) -> ModuleType:
     sys.modules[name] = module  # dataclasses look their module up there
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise Unavailable(f"runtime {source!r}: {file} cannot be imported: {_one_line(error)}") from error
     return module
@@ -174,7 +201,7 @@ def _card_of(point: importlib.metadata.EntryPoint) -> Card:
     spec = importlib.util.find_spec(point.module)
     beside = Path(spec.origin).parent / "runtime.yaml" if spec and spec.origin else None
     if beside is None or not beside.is_file():
-        return _described(point.load())
+        return _described(point.load(), point.name)
     card = read_card(beside)
     if card.manifest.name != point.name:
         raise ManifestError(f"{beside}: name is {card.manifest.name!r}, the entry point says {point.name!r}")

@@ -22,15 +22,15 @@ class LogWriter:
         self._path = path
         self._file: TextIO | None = None
 
-    def start(self, kept: Sequence[str] = ()) -> None:
-        """Open the file, with the lines that an earlier run left whole."""
+    def start(self, kept: int = 0) -> None:
+        """Open the file; of what an earlier run left there, the first `kept` bytes stay and are never written again."""
         if self._path is None:
             return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("w", encoding="utf-8")
-            self._file.writelines(kept)
-            self._file.flush()
+            self._file = self._path.open("a" if kept else "w", encoding="utf-8")
+            if kept:
+                self._file.truncate(kept)
         except OSError as error:
             raise LogError(f"{self._path}: cannot be written: {error.strerror}; give another --log") from error
 
@@ -62,15 +62,17 @@ class LogWriter:
             self._file = None
 
 
-def taken_up(path: Path, header: Line) -> tuple[list[str], list[Line]]:
-    """Return the whole rows of an interrupted log: their text, and their lines parsed.
+def taken_up(path: Path, header: Line) -> tuple[int, list[Line]]:
+    """Return the whole rows of an interrupted log: how many bytes they take, and their lines parsed.
 
     Raises LogError where the log is complete, damaged, or of a run with other settings.
     """
+    if path.exists() and not path.is_file():  # a device may be read without end
+        raise LogError(f"{path}: cannot be resumed: it is no regular file; run without --resume")
     try:
-        raw = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    except (OSError, UnicodeDecodeError) as error:
-        raise LogError(f"{path}: cannot be resumed: {error}; run without --resume") from error
+        raw = path.read_bytes().splitlines(keepends=True)
+    except OSError as error:
+        raise LogError(f"{path}: cannot be resumed: {error.strerror}; run without --resume") from error
     lines = _parsed(path, raw)
     if not lines or lines[0].get("kind") != "header":
         raise LogError(f"{path}:1: is no run log (its first line is no header); run without --resume")
@@ -83,17 +85,19 @@ def taken_up(path: Path, header: Line) -> tuple[list[str], list[Line]]:
     if lines[-1].get("kind") == "footer":
         raise LogError(f"{path}: is complete already; nothing to resume")
     last = max((n for n, line in enumerate(lines) if line.get("kind") == "coverage"), default=-1)
-    return raw[: last + 1], lines[: last + 1]
+    return sum(len(text) for text in raw[: last + 1]), lines[: last + 1]
 
 
-def _parsed(path: Path, raw: Sequence[str]) -> list[Line]:
+def _parsed(path: Path, raw: Sequence[bytes]) -> list[Line]:
     lines: list[Line] = []
     for number, text in enumerate(raw, 1):
+        if number == len(raw) and not text.endswith(b"\n"):
+            break  # the line that was being written when the run ended
         try:
             line = json.loads(text)
-        except ValueError as error:
-            if number == len(raw):
-                break  # the line that was being written when the run ended
+        except (ValueError, RecursionError) as error:
+            if number == 1:
+                return []
             raise LogError(f"{path}:{number}: is no JSON; the log is damaged; run without --resume") from error
         if not isinstance(line, dict):
             raise LogError(f"{path}:{number}: is no JSON object; the log is damaged; run without --resume")

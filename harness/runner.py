@@ -21,7 +21,7 @@ from opconform import __version__
 from opconform.harness import costs, events
 from opconform.harness.expectations import Expectation, load_expectations
 from opconform.harness.generate.engine import TIERS, Tier
-from opconform.harness.isolate import connect
+from opconform.harness.isolate import Isolated, connect
 from opconform.harness.registry import Handle, claims_row, resolve
 from opconform.harness.runlog import LogWriter, taken_up
 from opconform.harness.runtime import Unavailable
@@ -35,6 +35,10 @@ Progress = Callable[[Line], None]
 
 class NothingSelected(Exception):
     """The globs select no row; the message lists what there is."""
+
+
+class TargetFailed(Exception):
+    """A program or board that is there cannot start; the message holds its own words."""
 
 
 class WorkerLost(Exception):
@@ -131,18 +135,18 @@ def load_oracle() -> Oracle:
 def run(selection: Selection, log: Path | None, resume: bool = False, progress: Progress | None = None) -> Result:
     """Run a selection and write its log; see docs/run-log.md.
 
-    Raises SpecError, NothingSelected, UnknownRuntime, ManifestError and LogError for bad
-    input, KeyboardInterrupt and WorkerLost with the log kept, ready for `resume`.
+    Raises SpecError, NothingSelected, UnknownRuntime, ManifestError and LogError for bad input, TargetFailed
+    before anything is written, KeyboardInterrupt and WorkerLost with the log kept, ready for `resume`.
     """
     started = time.perf_counter()
     specs = load_all(selection.folder)
     pairs = select(specs, selection)
-    handles = [resolve(name) for name in selection.runtimes]
+    handles = list({handle.label: handle for handle in map(resolve, selection.runtimes)}.values())
     seated, missing = _available(handles)
     entries = {handle.label: expectations_of(handle) for handle in seated}
     header = _header(selection, handles, specs_hash(selection.folder))
     writer, totals = LogWriter(log), Totals()
-    kept, old = taken_up(log, header) if resume and log is not None else ([], [])
+    kept, old = taken_up(log, header) if resume and log is not None else (0, [])
     done = {(line["op"], line["row"]) for line in old if line["kind"] == "coverage"}
     writer.start(kept)
     report = progress or (lambda line: None)
@@ -182,11 +186,20 @@ def _available(handles: Sequence[Handle]) -> tuple[list[Handle], list[Line]]:
     missing: list[Line] = []
     for handle in handles:
         try:
-            connect(handle).close()
+            executor = connect(handle)
+            why = executor.greet() if isinstance(executor, Isolated) and _starts_quickly(handle) else ""
+            executor.close()
+            if why:
+                raise TargetFailed(f"{handle.label} cannot start: {why}; nothing was run: mend it or leave it out")
             seated.append(handle)
         except Unavailable as error:
             missing.append({"kind": "unavailable", "runtime": handle.name, "target": handle.at, "message": str(error)})
     return seated, missing
+
+
+def _starts_quickly(handle: Handle) -> bool:
+    """Tell whether a start costs little: programs and boards. Python runtimes import much before they greet."""
+    return bool(handle.command) or handle.target != "host"
 
 
 def _header(selection: Selection, handles: Sequence[Handle], specs: str) -> Line:
@@ -224,7 +237,7 @@ def _footer(
 ) -> tuple[Line, int]:
     stale = _stale(totals, handles, entries, pairs)
     thin = _thin(totals, handles, pairs, tier)
-    code = 3 if totals.infra else 1 if totals.unexpected or stale or thin else 0
+    code = 3 if totals.infra or not handles else 1 if totals.unexpected or stale or thin else 0
     footer = {
         "kind": "footer",
         "complete": True,
@@ -358,12 +371,14 @@ def _collect(workers: Mapping[Any, Any], waiting: list[Any], finished: dict[int,
     for connection in ready:
         try:
             (number, _), lines = connection.recv()
+            finished[number] = lines
+            if waiting:
+                connection.send(waiting.pop())
         except (EOFError, ConnectionError) as error:
+            workers[connection].join(1)
             code = workers[connection].exitcode
-            raise WorkerLost(f"a worker process ended (exit code {code}); run again with --resume") from error
-        finished[number] = lines
-        if waiting:
-            connection.send(waiting.pop())
+            text = f"a worker process of this run ended (exit code {code}); the log is kept: run again with --resume"
+            raise WorkerLost(text) from error
 
 
 def _dismiss(workers: Mapping[Any, Any]) -> None:

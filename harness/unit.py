@@ -223,7 +223,7 @@ def _failure(
         rounding = {name: events.number(share) for name, share in diagnose(small.case, twin, outcome.outputs).items()}
     extra = {
         "original": original,
-        "replay": f"opconform replay {small.case.id} --runtime {seat.label}",
+        "replay": f"opconform replay {small.case.id} --runtime {seat.handle.argument}",
         "model": events.model_text(model),
         "rounding": rounding,
         "because": known.because if known else "",
@@ -317,7 +317,7 @@ def _record_law(spec: OpSpec, seat: Seat, judged: Judge, law: Law, broken: Broke
         extra = {
             "law": law.name,
             "original": judged.case.id,
-            "replay": f"opconform replay {judged.case.id} --runtime {seat.label}",
+            "replay": f"opconform replay {judged.case.id} --runtime {seat.handle.argument}",
             "model": events.model_text(model),
             "rounding": None,
             "because": known.because if known else "",

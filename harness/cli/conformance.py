@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 def command(
     tier: Annotated[str, typer.Option(help="How much: smoke, pr or nightly.")] = "smoke",
-    seed: Annotated[int, typer.Option(help="Seed of all draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all draws.")] = 0,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes to work with.", show_default="CPUs")] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where log and reports go.")] = Path("out"),
     op: Annotated[list[str] | None, typer.Option("--op", metavar="GLOB", help="Only ops that match.")] = None,

@@ -11,10 +11,10 @@ import typer
 from rich.table import Column, Table
 
 from opconform.harness import budgets
-from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, console
+from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, INFRASTRUCTURE, console
 from opconform.harness.flatread import ModelError, ModelView, read_model
 from opconform.harness.isolate import Executor, connect
-from opconform.harness.model import Produced
+from opconform.harness.model import Infra, Produced
 from opconform.harness.registry import resolve
 from opconform.harness.runtime import RuntimeFailure, Unavailable
 from opconform.harness.wholemodel import (
@@ -34,7 +34,7 @@ HELP = """Run a whole .tflite on several runtimes with the same inputs and compa
 
 The first runtime that answers is what the others are compared with. Where one differs, the model is cut after
 each operator until the first one that differs is found. Exit code 0: all agree (integers exactly, floats within
-1e-4 of the range); 1: they do not, or one does not answer; 2: bad input.
+1e-4 of the range); 1: they do not, or one does not answer; 2: bad input; 3: a target failed, or none can run here.
 
 Example: opconform model specs/models/digits_int8.tflite --runtime lite --runtime micro@cortex-m4 --runtime litert@ref
 """
@@ -73,6 +73,8 @@ def model(
             executor.close()
     found = [_row(r, differences.get(r.label), culprits.get(r.label), view) for r in ran] + missing
     print(json.dumps(found, indent=2)) if as_json else _print(file, view, found)
+    if not ran or any(isinstance(r.outcome, Infra) for r in ran):
+        return INFRASTRUCTURE
     wrong = any(r.outputs is None for r in ran) or any(gap.matters for gap in differences.values())
     return DEVIATIONS if wrong else AS_EXPECTED
 

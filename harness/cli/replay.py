@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, console
+from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, INFRASTRUCTURE, console
 from opconform.harness.registry import resolve
 from opconform.harness.replay import describe, replay, save
 from opconform.harness.spec_load import load_all
@@ -18,7 +18,8 @@ The id carries every decision that made the case, so it is the same on every mac
 does not change. Laws are tried too. For quantized rows the share of elements that each rounding family reproduces
 is printed. --save writes the one-op model, its inputs and the whole story for a bug report.
 
-Exit code 0: pass, or a deviation that is known; 1: a new deviation; 2: bad input.
+Exit code 0: pass, or a deviation that is known; 1: a new deviation; 2: bad input; 3: a target
+failed.
 
 Example: opconform replay CONV_2D/int8/7f3k2q --runtime lite --runtime tflm --save out/case
 """
@@ -46,4 +47,6 @@ def command(
     if save_to is not None:
         for path in save(found, save_to):
             out.print(f"wrote {path}", markup=False)
+    if any(answer.verdict.kind == "infra" and not answer.expected for answer in found.answers):
+        return INFRASTRUCTURE
     return AS_EXPECTED if all(answer.expected for answer in found.answers) else DEVIATIONS

@@ -47,7 +47,7 @@ def command(
         typer.Option("--runtime", metavar="NAME[@TARGET]", help="A runtime; also FILE.py:Class or 'exec:COMMAND'."),
     ] = None,
     tier: Annotated[str, typer.Option(help="How much: smoke, pr or nightly.")] = "smoke",
-    seed: Annotated[int, typer.Option(help="Seed of all draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all draws.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes to work with.")] = 1,
     log: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the run log (JSON lines) here.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from an interrupted --log.")] = False,
