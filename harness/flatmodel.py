@@ -1,4 +1,4 @@
-"""Write .tflite files: graphs as frozen data -> bytes, through the flatbuffers package."""
+"""Write .tflite files: graphs as frozen data -> bytes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import flatbuffers
 import numpy as np
 
 from opconform.harness import schema
+from opconform.harness.flatwriter import REFERENCE, Block, Several, Table, scalar, string, vector, write
 from opconform.harness.model import DTYPES, Array, Quant, Shape
 
 #: Constant data starts on this boundary: weights are read in place, by vector instructions too.
 ALIGNMENT = 16
+
+#: One stored field of a table: slot, struct code, value.
+Stored = tuple[int, str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,96 +60,71 @@ def write_model(graphs: Sequence[Graph], description: str = "opconform") -> byte
 
     Raises ValueError for an unknown op or option, naming the known ones.
     """
-    builder = flatbuffers.Builder(1024)
     buffers: list[bytes] = [b""]  # buffer 0 is the empty one by convention
-    codes: list[tuple[int, str, int]] = []
-    subgraphs = [_subgraph(builder, graph, buffers, codes) for graph in graphs]
-    subgraphs_at = _offsets(builder, subgraphs)
-    codes_at = _offsets(builder, [_operator_code(builder, *code) for code in codes])
-    buffers_at = _offsets(builder, [_buffer(builder, data) for data in buffers])
-    description_at = builder.CreateString(description)
-    builder.StartObject(5)
-    builder.PrependUint32Slot(schema.MODEL["version"], schema.SCHEMA_VERSION, 0)
-    builder.PrependUOffsetTRelativeSlot(schema.MODEL["operator_codes"], codes_at, 0)
-    builder.PrependUOffsetTRelativeSlot(schema.MODEL["subgraphs"], subgraphs_at, 0)
-    builder.PrependUOffsetTRelativeSlot(schema.MODEL["description"], description_at, 0)
-    builder.PrependUOffsetTRelativeSlot(schema.MODEL["buffers"], buffers_at, 0)
-    builder.Finish(builder.EndObject(), file_identifier=schema.FILE_IDENTIFIER)
-    return bytes(builder.Output())
+    codes: dict[tuple[int, str, int], int] = {}
+    subgraphs = Several([_subgraph(graph, buffers, codes) for graph in graphs])
+    root = Table(
+        (
+            (schema.MODEL["version"], "I", schema.SCHEMA_VERSION),
+            (schema.MODEL["operator_codes"], REFERENCE, Several([_operator_code(*code) for code in codes])),
+            (schema.MODEL["subgraphs"], REFERENCE, subgraphs),
+            (schema.MODEL["description"], REFERENCE, string(description)),
+            (schema.MODEL["buffers"], REFERENCE, Several([_buffer(data) for data in buffers])),
+        )
+    )
+    return write(root, schema.FILE_IDENTIFIER)
 
 
-def _offsets(builder: Any, offsets: Sequence[int]) -> int:
-    builder.StartVector(4, len(offsets), 4)
-    for offset in reversed(offsets):
-        builder.PrependUOffsetTRelative(offset)
-    return int(builder.EndVector())
+def _vector(values: Sequence[Any], dtype: type[np.generic]) -> Block:
+    array = np.asarray(values, dtype=dtype)
+    return vector(array.tobytes(), array.size, array.itemsize)
 
 
-def _vector(builder: Any, values: Sequence[Any], dtype: type) -> int:
-    return int(builder.CreateNumpyVector(np.asarray(values, dtype=dtype)))
+def _buffer(data: bytes) -> Table:
+    return Table(((schema.BUFFER["data"], REFERENCE, vector(data, len(data), ALIGNMENT)),) if data else ())
 
 
-def _buffer(builder: Any, data: bytes) -> int:
-    data_at = _aligned(builder, data) if data else None
-    builder.StartObject(3)
-    if data_at is not None:
-        builder.PrependUOffsetTRelativeSlot(schema.BUFFER["data"], data_at, 0)
-    return int(builder.EndObject())
+def _operator_code(code: int, custom: str, version: int) -> Table:
+    slots = schema.OPERATOR_CODE
+    return Table(
+        (
+            *scalar(slots["deprecated_builtin_code"], "b", min(code, 127), 0),
+            *(((slots["custom_code"], REFERENCE, string(custom)),) if custom else ()),
+            *scalar(slots["version"], "i", version, 1),
+            *scalar(slots["builtin_code"], "i", code, 0),
+        )
+    )
 
 
-def _aligned(builder: Any, data: bytes) -> int:
-    # CreateByteVector ignores the schema's force_align, so the vector is filled by hand.
-    builder.StartVector(1, len(data), ALIGNMENT)
-    builder.head = builder.head - len(data)
-    builder.Bytes[builder.head : builder.head + len(data)] = data
-    return int(builder.EndVector())
+def _subgraph(graph: Graph, buffers: list[bytes], codes: dict[tuple[int, str, int], int]) -> Table:
+    slots = schema.SUBGRAPH
+    return Table(
+        (
+            (slots["tensors"], REFERENCE, Several([_tensor(tensor, buffers) for tensor in graph.tensors])),
+            (slots["inputs"], REFERENCE, _vector(graph.inputs, np.int32)),
+            (slots["outputs"], REFERENCE, _vector(graph.outputs, np.int32)),
+            (slots["operators"], REFERENCE, Several([_operator(node, codes) for node in graph.nodes])),
+            (slots["name"], REFERENCE, string(graph.name)),
+        )
+    )
 
 
-def _operator_code(builder: Any, code: int, custom: str, version: int) -> int:
-    custom_at = builder.CreateString(custom) if custom else None
-    builder.StartObject(4)
-    builder.PrependInt8Slot(schema.OPERATOR_CODE["deprecated_builtin_code"], min(code, 127), 0)
-    if custom_at is not None:
-        builder.PrependUOffsetTRelativeSlot(schema.OPERATOR_CODE["custom_code"], custom_at, 0)
-    builder.PrependInt32Slot(schema.OPERATOR_CODE["version"], version, 1)
-    builder.PrependInt32Slot(schema.OPERATOR_CODE["builtin_code"], code, 0)
-    return int(builder.EndObject())
-
-
-def _subgraph(builder: Any, graph: Graph, buffers: list[bytes], codes: list[tuple[int, str, int]]) -> int:
-    tensors_at = _offsets(builder, [_tensor(builder, tensor, buffers) for tensor in graph.tensors])
-    nodes_at = _offsets(builder, [_operator(builder, node, codes) for node in graph.nodes])
-    inputs_at = _vector(builder, graph.inputs, np.int32)
-    outputs_at = _vector(builder, graph.outputs, np.int32)
-    name_at = builder.CreateString(graph.name)
-    builder.StartObject(5)
-    for name, at in zip(
-        ("tensors", "inputs", "outputs", "operators", "name"),
-        (tensors_at, inputs_at, outputs_at, nodes_at, name_at),
-        strict=True,
-    ):
-        builder.PrependUOffsetTRelativeSlot(schema.SUBGRAPH[name], at, 0)
-    return int(builder.EndObject())
-
-
-def _tensor(builder: Any, tensor: TensorDef, buffers: list[bytes]) -> int:
-    buffer = 0
+def _tensor(tensor: TensorDef, buffers: list[bytes]) -> Table:
+    slots, buffer = schema.TENSOR, 0
     if tensor.data is not None:
         buffer = len(buffers)
         buffers.append(_raw(tensor))
-    name_at = builder.CreateString(tensor.name)
-    shape_at = _vector(builder, tensor.shape, np.int32)
-    quant_at = _quantization(builder, tensor.quant) if tensor.quant else None
-    builder.StartObject(9)
-    builder.PrependUOffsetTRelativeSlot(schema.TENSOR["shape"], shape_at, 0)
-    builder.PrependInt8Slot(schema.TENSOR["type"], DTYPES[tensor.dtype][1], 0)
-    builder.PrependUint32Slot(schema.TENSOR["buffer"], buffer, 0)
-    builder.PrependUOffsetTRelativeSlot(schema.TENSOR["name"], name_at, 0)
-    if quant_at is not None:
-        builder.PrependUOffsetTRelativeSlot(schema.TENSOR["quantization"], quant_at, 0)
-    builder.PrependBoolSlot(schema.TENSOR["is_variable"], tensor.variable, False)
-    builder.PrependBoolSlot(schema.TENSOR["has_rank"], True, False)
-    return int(builder.EndObject())
+    return Table(
+        (
+            (slots["shape"], REFERENCE, _vector(tensor.shape, np.int32)),
+            *scalar(slots["type"], "b", DTYPES[tensor.dtype][1], 0),
+            *scalar(slots["buffer"], "I", buffer, 0),
+            (slots["name"], REFERENCE, string(tensor.name)),
+            *(((slots["quantization"], REFERENCE, _quantization(tensor.quant)),) if tensor.quant else ()),
+            *scalar(slots["is_variable"], "?", tensor.variable, False),
+            (slots["has_rank"], "?", True),
+        )
+    )
 
 
 def _raw(tensor: TensorDef) -> bytes:
@@ -155,32 +133,33 @@ def _raw(tensor: TensorDef) -> bytes:
     return np.ascontiguousarray(tensor.data, dtype=DTYPES[tensor.dtype][0]).tobytes()
 
 
-def _quantization(builder: Any, quant: Quant) -> int:
-    scale_at = _vector(builder, quant.scale, np.float32)
-    zero_at = _vector(builder, quant.zero_point, np.int64)
-    builder.StartObject(7)
-    builder.PrependUOffsetTRelativeSlot(schema.QUANTIZATION["scale"], scale_at, 0)
-    builder.PrependUOffsetTRelativeSlot(schema.QUANTIZATION["zero_point"], zero_at, 0)
-    builder.PrependInt32Slot(schema.QUANTIZATION["quantized_dimension"], quant.axis, 0)
-    return int(builder.EndObject())
+def _quantization(quant: Quant) -> Table:
+    slots = schema.QUANTIZATION
+    return Table(
+        (
+            (slots["scale"], REFERENCE, _vector(quant.scale, np.float32)),
+            (slots["zero_point"], REFERENCE, _vector(quant.zero_point, np.int64)),
+            *scalar(slots["quantized_dimension"], "i", quant.axis, 0),
+        )
+    )
 
 
-def _operator(builder: Any, node: Node, codes: list[tuple[int, str, int]]) -> int:
+def _operator(node: Node, codes: dict[tuple[int, str, int], int]) -> Table:
+    slots = schema.OPERATOR
     code, table = _resolve(node)
-    key = (code, node.custom, node.version)
-    if key not in codes:
-        codes.append(key)
-    options_at = _options(builder, table, node.options) if table else None
-    inputs_at = _vector(builder, node.inputs, np.int32)
-    outputs_at = _vector(builder, node.outputs, np.int32)
-    builder.StartObject(9)
-    builder.PrependUint32Slot(schema.OPERATOR["opcode_index"], codes.index(key), 0)
-    builder.PrependUOffsetTRelativeSlot(schema.OPERATOR["inputs"], inputs_at, 0)
-    builder.PrependUOffsetTRelativeSlot(schema.OPERATOR["outputs"], outputs_at, 0)
-    if options_at is not None:
-        builder.PrependUint8Slot(schema.OPERATOR["options_type"], schema.OPTIONS[table].code, 0)
-        builder.PrependUOffsetTRelativeSlot(schema.OPERATOR["options"], options_at, 0)
-    return int(builder.EndObject())
+    number = codes.setdefault((code, node.custom, node.version), len(codes))
+    options: tuple[Stored, ...] = ()
+    if table:
+        kind = (slots["options_type"], "B", schema.OPTIONS[table].code)
+        options = (kind, (slots["options"], REFERENCE, _options(table, node.options)))
+    return Table(
+        (
+            *scalar(slots["opcode_index"], "I", number, 0),
+            (slots["inputs"], REFERENCE, _vector(node.inputs, np.int32)),
+            (slots["outputs"], REFERENCE, _vector(node.outputs, np.int32)),
+            *options,
+        )
+    )
 
 
 def _resolve(node: Node) -> tuple[int, str]:
@@ -193,47 +172,34 @@ def _resolve(node: Node) -> tuple[int, str]:
     return schema.OPS[node.op]
 
 
-def _options(builder: Any, table: str, values: Mapping[str, Any]) -> int:
+def _options(table: str, values: Mapping[str, Any]) -> Table:
     fields = schema.OPTIONS[table].fields
     unknown = set(values) - set(fields)
     if unknown:
         raise ValueError(f"{table} has no field {sorted(unknown)[0]}; it has: {', '.join(fields)}")
-    stored = {name: _offset_field(builder, fields[name], value) for name, value in values.items()}
-    builder.StartObject(max((f.slot for f in fields.values()), default=-1) + 1)
-    for name, value in stored.items():
-        _scalar_field(builder, fields[name], value)
-    return int(builder.EndObject())
+    return Table([part for name, value in values.items() for part in _option(fields[name], value)])
 
 
-def _offset_field(builder: Any, field_: schema.Field, value: Any) -> Any:
-    """Write strings and vectors first: a table may not be nested in another one's building."""
-    match field_.kind:
-        case "string":
-            return builder.CreateString(value)
-        case "int32s":
-            return _vector(builder, value, np.int32)
-        case _:
-            return value
-
-
-def _scalar_field(builder: Any, field_: schema.Field, value: Any) -> None:
+def _option(field_: schema.Field, value: Any) -> tuple[Stored, ...]:
     slot, default = field_.slot, field_.default
     match field_.kind:
-        case "string" | "int32s":
-            builder.PrependUOffsetTRelativeSlot(slot, value, 0)
+        case "string":
+            return ((slot, REFERENCE, string(value)),)
+        case "int32s":
+            return ((slot, REFERENCE, _vector(value, np.int32)),)
         case "enum:activation":
-            builder.PrependInt8Slot(slot, schema.ACTIVATIONS.index(value), default)
+            return scalar(slot, "b", schema.ACTIVATIONS.index(value), default)
         case "enum:padding":
-            builder.PrependInt8Slot(slot, schema.PADDINGS.index(value), default)
+            return scalar(slot, "b", schema.PADDINGS.index(value), default)
         case "dtype":
-            builder.PrependInt8Slot(slot, DTYPES[value][1], default)
+            return scalar(slot, "b", DTYPES[value][1], default)
         case "int8":
-            builder.PrependInt8Slot(slot, value, default)
+            return scalar(slot, "b", value, default)
         case "int64":
-            builder.PrependInt64Slot(slot, value, default)
+            return scalar(slot, "q", value, default)
         case "bool":
-            builder.PrependBoolSlot(slot, bool(value), bool(default))
+            return scalar(slot, "?", bool(value), bool(default))
         case "float32":
-            builder.PrependFloat32Slot(slot, value, float(default))
+            return scalar(slot, "f", value, float(default))
         case _:
-            builder.PrependInt32Slot(slot, value, default)
+            return scalar(slot, "i", value, default)
