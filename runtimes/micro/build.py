@@ -29,7 +29,7 @@ SANITIZE = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", 
 VARIANTS: Mapping[str, tuple[str, ...]] = {"host": ("-O2",), "host-asan": SANITIZE}
 #: program -> its own sources beside the library
 PROGRAMS: Mapping[str, tuple[str, ...]] = {
-    "worker": ("worker/worker.c", "worker/host.c"),
+    "worker": ("worker/worker.c", "worker/watch.c", "worker/host.c"),
     "fuzz": ("worker/fuzz.c",),
     "kernels": ("worker/kernels.c",),
 }

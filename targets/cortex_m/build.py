@@ -32,8 +32,8 @@ COMMON_FLAGS = (
 )
 LIBC_FLAGS = {"picolibc": ("--specs=picolibc.specs",), "newlib": (), "newlib-nano": ("--specs=nano.specs",)}
 PLUGIN_FLAGS = ("-std=c11", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wconversion")
-
-
+#: the wire worker, last among the core's sources
+WORKER_SOURCES = ("watch.c", "worker.c")
 _REASON = re.compile(r"[Ee]rror:|undefined reference|multiple definition|overflowed by|cannot find|will not fit")
 
 
@@ -80,7 +80,7 @@ def core_sources() -> tuple[Path, ...]:
     return (
         *sorted((micro / "src").glob("*.c")),
         *sorted((micro / "src" / "core").glob("*.c")),
-        micro / "worker/worker.c",
+        *(micro / "worker" / name for name in WORKER_SOURCES),
     )
 
 
@@ -142,7 +142,7 @@ def build_standalone(target: Target, model: bytes, stems: Sequence[str], extra: 
     """Build a firmware of one model with the kernels `stems` and no wire worker. Raises Unavailable or BuildFailed."""
     sources = (
         *(folder() / "src" / "entry.S", folder() / "standalone" / "standalone.c", _model_source(model)),
-        *(*core_sources()[:-1], *_kernel_sources(stems), registry_source(stems)),
+        *(*core_sources()[: -len(WORKER_SOURCES)], *_kernel_sources(stems), registry_source(stems)),
     )
     return link_image(target, compile_objects(target, sources), extra)
 

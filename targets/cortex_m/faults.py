@@ -55,12 +55,16 @@ def describe_fault(registers: Mapping[str, int], record: Record, symbols: Symbol
 def describe_access(record: Record, parts: Sequence[Region], symbols: Symbols) -> str:
     """Return one clause, e.g. "out-of-bounds store of 4 bytes at 0x20004000, pc 0x1234 (conv)"."""
     kind = "store" if record.bad_store else "load"
-    size = f"{record.bad_bytes} byte" + "s" * (record.bad_bytes != 1)
     where = neighbour(record.bad_address, parts)
+    if record.bad_gap:
+        where = f" (in the arena, {_bytes(record.bad_gap)} past the end of a tensor)"
     more = f", and {record.bad_count - 1} more" if record.bad_count > 1 else ""
-    return (
-        f"out-of-bounds {kind} of {size} at {record.bad_address:#010x}{where}, pc {place(record.bad_pc, symbols)}{more}"
-    )
+    what = f"out-of-bounds {kind} of {_bytes(record.bad_bytes)} at {record.bad_address:#010x}"
+    return f"{what}{where}, pc {place(record.bad_pc, symbols)}{more}"
+
+
+def _bytes(count: int) -> str:
+    return f"{count} byte" + "s" * (count != 1)
 
 
 def neighbour(address: int, parts: Sequence[Region]) -> str:

@@ -12,7 +12,7 @@ from opconform.targets.cortex_m.boards import Target
 from opconform.targets.cortex_m.symbols import Symbols
 
 RECORDS = 1024
-_RECORD = struct.Struct("<13Q")
+_RECORD = struct.Struct("<14Q")
 _RECORD_BYTES = 128
 _RECORDS_AT = 512
 _PAGE_BYTES = _RECORDS_AT + RECORDS * _RECORD_BYTES
@@ -24,6 +24,7 @@ _MARKS = (
     *("opc_meter_begin", "opc_meter_end", "board_tick_entry"),
     *("board_tick_leave", "board_fault_entry", "opc_meter_answer"),
 )
+_WATCH = ("opc_watch_forget", "opc_watch_load", "opc_watch_store")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Record:
 
     `stack` is the depth below the entry of the invocation, `arena` the end of the highest store to the arena.
     `stack_pc` made the lowest store to the stack. `bad_*` describe the first of `bad_count` accesses
-    that no range allowed.
+    that no range allowed; `bad_gap`, where not 0, is its distance behind the last byte of the nearest tensor below it.
     """
 
     model_bytes: int
@@ -48,6 +49,7 @@ class Record:
     bad_bytes: int
     bad_store: int
     stack_pc: int
+    bad_gap: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ class Page:
         struct.pack_into(
             "<2Q", self._map, 424, symbols.address("board_quiet_start"), symbols.address("board_quiet_end")
         )
+        watch = [symbols.table[name][0] if name in symbols.table else 0 for name in _WATCH]  # 0: no worker of micro
+        struct.pack_into("<3Q", self._map, 440, *watch)
         _WORD.pack_into(self._map, 160, len(others))
         for index, part in enumerate(others):
             allow = _LOAD if part.name == "flash" else _LOAD_STORE

@@ -15,15 +15,21 @@ _MAPPING_SYMBOLS = ("$a", "$d", "$t")
 
 
 def read_symbols(elf: Path) -> dict[str, tuple[int, int, str]]:
-    """Return name -> (address, size in bytes, kind such as STT_FUNC) of an ELF file; the Thumb bit is cleared."""
+    """Return name -> (address, size in bytes, kind such as STT_FUNC) of an ELF file; the Thumb bit is cleared.
+
+    A function that only its file sees is called FILE:NAME, as in add_int8.c:invoke: every kernel has an `invoke`.
+    """
     with elf.open("rb") as file:
         table: Any = ELFFile(file).get_section_by_name(".symtab")
-        found = {}
+        found, source = {}, ""
         for symbol in table.iter_symbols():
             kind = symbol["st_info"]["type"]
+            if kind == "STT_FILE":
+                source = symbol.name
             if symbol.name and not symbol.name.startswith(_MAPPING_SYMBOLS) and kind != "STT_FILE":
                 address = symbol["st_value"] & ~1 if kind == "STT_FUNC" else symbol["st_value"]
-                found[symbol.name] = (address, symbol["st_size"], kind)
+                own = kind == "STT_FUNC" and symbol["st_info"]["bind"] == "STB_LOCAL" and source
+                found[f"{source}:{symbol.name}" if own else symbol.name] = (address, symbol["st_size"], kind)
         return found
 
 

@@ -1,7 +1,11 @@
-"""Boards with the faulty worker, for the tests of this folder."""
+"""Boards with the faulty worker, for the tests of this folder.
+
+The smallest core, one with an FPU and one with vectors run always; OPCONFORM_BOARDS=all adds the others.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +19,7 @@ from opconform.targets.cortex_m.boards import load_target, target_names
 
 FAULTY = Path(__file__).with_name("faulty.c")
 MODEL_BYTES = 100
+FEW = ("cortex-m0", "cortex-m4", "cortex-m55")
 COMMANDS = (
     *("ECHO", "UNDEFINED_INSTRUCTION", "LOAD_UNMAPPED", "STACK_OVERFLOW", "ENDLESS_LOOP", "STORE_PAST_ARENA"),
     *("LOAD_PAST_MODEL", "SPIN_WITHOUT_INTERRUPTS", "EXIT", "COUNTED_LOOP", "STORE_TO_NULL", "DIVIDE_BY_ZERO"),
@@ -60,13 +65,32 @@ class Faulty:
         return outcome.detail
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a test that takes `board_name` every board of this run."""
+    if "board_name" in metafunc.fixturenames:
+        every = os.environ.get("OPCONFORM_BOARDS") == "all"
+        metafunc.parametrize("board_name", target_names() if every else FEW)
+
+
 @pytest.fixture(scope="session")
-def boards() -> Iterator[dict[str, Faulty]]:
-    """Every board with the faulty worker."""
-    started = {name: Faulty(name) for name in target_names()}
-    yield started
+def boards() -> Iterator[Callable[[str], Faulty]]:
+    """Return what gives a board with the faulty worker, built and started when first asked for."""
+    started: dict[str, Faulty] = {}
+
+    def get(name: str) -> Faulty:
+        if name not in started:
+            started[name] = Faulty(name)
+        return started[name]
+
+    yield get
     for faulty in started.values():
         faulty.executor.close()
+
+
+@pytest.fixture
+def board(boards: Callable[[str], Faulty], board_name: str) -> Faulty:
+    """Each board of this run in turn, with the faulty worker."""
+    return boards(board_name)
 
 
 @pytest.fixture

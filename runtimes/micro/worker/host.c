@@ -79,4 +79,36 @@ int transport_write(const void *data, size_t size) {
 void opc_measure_begin(void) {}
 void opc_measure_end(void) {}
 
-int main(void) { return worker_main(); }
+/* Under the address sanitizer an access to any other part of the arena ends the process. */
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+
+static bool is_watched;
+
+void opc_watch_forget(void) {
+    ASAN_UNPOISON_MEMORY_REGION(opc_arena_buffer, OPC_ARENA_BYTES);
+    is_watched = false;
+}
+
+void opc_watch_load(const void *first, const void *last) {
+    if (!is_watched) {
+        ASAN_POISON_MEMORY_REGION(opc_arena_buffer, OPC_ARENA_BYTES);
+    }
+    is_watched = true;
+    ASAN_UNPOISON_MEMORY_REGION(first, (size_t)((const char *)last - (const char *)first) + 1);
+}
+#else
+void opc_watch_forget(void) {}
+void opc_watch_load(const void *first, const void *last) {
+    (void)first;
+    (void)last;
+}
+#endif
+
+void opc_watch_store(const void *first, const void *last) {
+    opc_watch_load(first, last);
+}
+
+int main(void) {
+    return worker_main();
+}

@@ -8,6 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Sizes of the two buffers below; a platform may define others. */
+#ifndef OPC_MODEL_BYTES
+#define OPC_MODEL_BYTES (16U << 20)
+#endif
+#ifndef OPC_ARENA_BYTES
+#define OPC_ARENA_BYTES (16U << 20)
+#endif
+
 /* ---- what the platform gives the worker ---- */
 
 /* Read exactly `size` bytes. 0, or -1 at the end of the input. */
@@ -25,6 +33,12 @@ int transport_flush(void);
 void opc_measure_begin(void);
 void opc_measure_end(void);
 
+/* Which memory of the arena the invocations from now on may touch, for platforms that watch it; both addresses are of
+ * bytes inside. Nothing allowed since the last opc_watch_forget means that all of the arena is. */
+void opc_watch_forget(void);
+void opc_watch_load(const void *first, const void *last);
+void opc_watch_store(const void *first, const void *last);
+
 /* ---- what the worker gives the platform ---- */
 
 /* Memory that the meter plugin tells apart by symbol and size: the model (read-only while it runs) and the arena. */
@@ -35,6 +49,10 @@ extern uint8_t opc_arena_buffer[];
  * A platform that survives a fault calls it again on a fresh stack: it then skips what is left of the frame
  * that was being read and goes on. All its state is static, so that this works. */
 int worker_main(void);
+
+/* watch.c: allow what the open model may touch. */
+struct opc_interpreter;
+void worker_watch(struct opc_interpreter *it);
 
 /* Answer the frame being served with ERROR (docs/wire.md): code 6 with the 16 register words, or code 7 with NULL.
  * Called from an exception handler while worker_main is interrupted and before it is entered anew; small stack only. */

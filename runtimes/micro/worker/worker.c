@@ -5,12 +5,6 @@
 #include "opconform_kernel.h"
 #include "transport.h"
 
-#ifndef OPC_MODEL_BYTES
-#define OPC_MODEL_BYTES (16U << 20)
-#endif
-#ifndef OPC_ARENA_BYTES
-#define OPC_ARENA_BYTES (16U << 20)
-#endif
 /* Nodes that one invocation may run: an endless WHILE ends, an honest loop of thousands does not. */
 #ifndef OPC_NODE_BUDGET
 #define OPC_NODE_BUDGET 250000U
@@ -71,8 +65,12 @@ static uint32_t crc_add(uint32_t crc, const void *data, uint32_t size) {
     return ~crc;
 }
 
-static uint32_t get16(const uint8_t *p) { return (uint32_t)p[0] | (uint32_t)p[1] << 8; }
-static uint32_t get32(const uint8_t *p) { return get16(p) | get16(p + 2) << 16; }
+static uint32_t get16(const uint8_t *p) {
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8;
+}
+static uint32_t get32(const uint8_t *p) {
+    return get16(p) | get16(p + 2) << 16;
+}
 
 static void put(sink *to, const void *data, uint32_t size) {
     if (to->sending) {
@@ -251,11 +249,9 @@ static bool complete(void) {
 static void open_model(void) {
     const uint32_t bytes = worker.unread;
     worker.is_open = false;
+    opc_watch_forget();
     const bool fits = bytes <= OPC_MODEL_BYTES;
-    if (fits && !take(opc_model_buffer, bytes)) {
-        return;
-    }
-    if (!complete()) {
+    if ((fits && !take(opc_model_buffer, bytes)) || !complete()) {
         return;
     }
     if (!fits) {
@@ -263,12 +259,14 @@ static void open_model(void) {
         return;
     }
     opc_interpreter *it = &worker.interpreter;
-    const opc_status status = opc_open(it, opc_model_buffer, bytes, opc_arena_buffer, OPC_ARENA_BYTES, &opc_registry_all);
+    const opc_status status =
+        opc_open(it, opc_model_buffer, bytes, opc_arena_buffer, OPC_ARENA_BYTES, &opc_registry_all);
     if (status != OPC_OK) {
         refuse_status(status);
         return;
     }
     opc_set_budget(it, OPC_NODE_BUDGET);
+    worker_watch(it);
     worker.is_open = true;
     answer(OPEN | ANSWER, emit_opened, it);
 }

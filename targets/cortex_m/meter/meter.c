@@ -4,7 +4,11 @@
  * addresses and allowed ranges before QEMU starts. Between the marks opc_meter_begin and opc_meter_end the plugin
  * counts instructions, loads and stores, notes the lowest store to the stack and the highest to the arena, and keeps
  * the first access that no range allows. opc_meter_answer ends one record, so record i belongs to the i-th answer of
- * the worker. */
+ * the worker.
+ *
+ * The worker says by opc_watch_load and opc_watch_store which parts of the arena its open model may touch: the
+ * addresses of two loads there are the first and the last byte. Once it has said so, the rest of the arena is out of
+ * bounds. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,6 +18,7 @@
 
 #define EXPORT __attribute__((visibility("default")))
 #define MAX_RANGES 8
+#define MAX_PARTS 64
 #define RECORDS 1024 /* a power of two */
 
 enum { ALLOW_LOAD = 1, ALLOW_STORE = 2 };
@@ -28,7 +33,8 @@ typedef struct {
     uint64_t windows, instructions, loads, stores, stack, arena;
     uint64_t bad_count, bad_pc, bad_address, bad_bytes, bad_store;
     uint64_t stack_pc; /* the instruction that made the lowest store to the stack */
-    uint64_t reserved[3];
+    uint64_t bad_gap;  /* bytes from the end of the nearest part below to the end of the bad access, 0: unknown */
+    uint64_t reserved[2];
 } record;
 
 typedef struct {
@@ -38,7 +44,8 @@ typedef struct {
     uint64_t range_count;
     range ranges[MAX_RANGES];
     uint64_t quiet_low, quiet_high; /* code that never runs between the marks */
-    uint64_t padding[9];
+    uint64_t watch_forget, watch_load, watch_store;
+    uint64_t padding[6];
     record records[RECORDS];
 } page;
 
@@ -53,8 +60,13 @@ static uint64_t began, tick_began; /* `executed` at the mark */
 static uint64_t stack_entry;       /* the stack pointer at opc_meter_begin */
 static uint64_t stack_low, stack_pc, arena_top;
 static bool open_window, in_tick;
+static range parts[MAX_PARTS]; /* of the arena, that the open model may touch */
+static uint64_t part_count;    /* 0, or above MAX_PARTS: all of it */
+static uint64_t part_low;      /* the first byte of the part that is being told */
 
-static record *current(void) { return &shared->records[shared->answers & (RECORDS - 1)]; }
+static record *current(void) {
+    return &shared->records[shared->answers & (RECORDS - 1)];
+}
 
 static void on_begin(unsigned int cpu, void *user) {
     (void)cpu;
@@ -122,7 +134,9 @@ static void on_answer(unsigned int cpu, void *user) {
     __atomic_store_n(&shared->answers, shared->answers + 1, __ATOMIC_RELEASE);
 }
 
-static bool inside(const range *r, uint64_t address, uint64_t end) { return address >= r->low && end <= r->high; }
+static bool inside(const range *r, uint64_t address, uint64_t end) {
+    return address >= r->low && end <= r->high;
+}
 
 static bool allowed(uint64_t address, uint64_t end, uint64_t need) {
     if (need == ALLOW_LOAD && inside(&shared->model, address, end)) {
@@ -136,6 +150,51 @@ static bool allowed(uint64_t address, uint64_t end, uint64_t need) {
     return false;
 }
 
+static bool inside_parts(uint64_t address, uint64_t end, uint64_t need) {
+    if (part_count == 0 || part_count > MAX_PARTS) {
+        return true;
+    }
+    for (uint64_t i = 0; i < part_count; i++) {
+        if (inside(&parts[i], address, end) && (parts[i].allow & need) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Bytes from the end of the nearest part that ends at or below `address`, but inside the access, to its end. */
+static uint64_t gap_behind(uint64_t address, uint64_t end) {
+    uint64_t nearest = 0;
+    for (uint64_t i = 0; i < part_count && part_count <= MAX_PARTS; i++) {
+        const uint64_t high = parts[i].high;
+        nearest = high < end && parts[i].low <= address && high > nearest ? high : nearest;
+    }
+    return nearest != 0 ? end - nearest : 0;
+}
+
+static void on_forget(unsigned int cpu, void *user) {
+    (void)cpu;
+    (void)user;
+    part_count = 0;
+}
+
+/* Outside of invocations: a load that tells a part, or one that matters to nobody. */
+static void note_part(uint64_t pc, uint64_t address) {
+    const bool store = pc - shared->watch_store < 4;
+    if (!store && pc - shared->watch_load >= 4) {
+        return;
+    }
+    if (pc == shared->watch_load || pc == shared->watch_store) {
+        part_low = address;
+        return;
+    }
+    if (part_count < MAX_PARTS) {
+        const range told = {part_low, address + 1, store ? ALLOW_LOAD | ALLOW_STORE : ALLOW_LOAD, 0};
+        parts[part_count] = told;
+    }
+    part_count += part_count <= MAX_PARTS;
+}
+
 static void on_bad(uint64_t pc, uint64_t address, uint64_t bytes, bool store) {
     record *const r = current();
     if (r->bad_count++ == 0) {
@@ -143,16 +202,21 @@ static void on_bad(uint64_t pc, uint64_t address, uint64_t bytes, bool store) {
         r->bad_address = address;
         r->bad_bytes = bytes;
         r->bad_store = store;
+        r->bad_gap = inside(&shared->arena, address, address + bytes) ? gap_behind(address, address + bytes) : 0;
     }
 }
 
 /* Registered for loads and stores alike: QEMU 7.2 delivers both whatever is asked for. */
 static void on_access(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t address, void *user) {
     (void)cpu;
-    if (!open_window || in_tick) {
+    const uint64_t pc = (uint64_t)(uintptr_t)user;
+    if (!open_window) {
+        note_part(pc, address);
         return;
     }
-    const uint64_t pc = (uint64_t)(uintptr_t)user;
+    if (in_tick) {
+        return;
+    }
     const bool store = qemu_plugin_mem_is_store(info);
     const uint64_t bytes = (uint64_t)1 << qemu_plugin_mem_size_shift(info);
     const uint64_t end = address + bytes;
@@ -172,6 +236,9 @@ static void on_access(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t add
         }
     } else if (inside(&shared->arena, address, end)) {
         arena_top = store && end > arena_top ? end : arena_top;
+        if (!inside_parts(address, end, store ? ALLOW_STORE : ALLOW_LOAD)) {
+            on_bad(pc, address, bytes, store);
+        }
     } else if (!allowed(address, end, store ? ALLOW_STORE : ALLOW_LOAD)) {
         on_bad(pc, address, bytes, store);
     }
@@ -184,6 +251,7 @@ static void watch(struct qemu_plugin_insn *insn, uint64_t pc) {
     } marks[] = {
         {shared->begin, on_begin},           {shared->end, on_end},     {shared->tick_entry, on_tick_entry},
         {shared->tick_leave, on_tick_leave}, {shared->fault, on_fault}, {shared->answer, on_answer},
+        {shared->watch_forget, on_forget},
     };
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
         if (marks[i].address == pc) {

@@ -137,6 +137,23 @@ opc_meter_end:
     .ltorg
     .size   opc_measure_end, . - opc_measure_end
 
+/* The addresses of these loads tell the plugin which bytes an invocation may touch. */
+function opc_watch_load
+    ldrb    r2, [r0]
+    ldrb    r2, [r1]
+    bx      lr
+    .size   opc_watch_load, . - opc_watch_load
+
+function opc_watch_store
+    ldrb    r2, [r0]
+    ldrb    r2, [r1]
+    bx      lr
+    .size   opc_watch_store, . - opc_watch_store
+
+function opc_watch_forget
+    bx      lr
+    .size   opc_watch_forget, . - opc_watch_forget
+
 function opc_meter_answer
     bx      lr
     .size   opc_meter_answer, . - opc_meter_answer

@@ -1,0 +1,65 @@
+/* Tells a platform that watches memory which parts of the arena the open model may touch: inputs may be read, outputs
+ * and scratch written too, and so may the memory that lives as long as the model. For a model of one node this is
+ * what its kernel may touch, to the byte; for a larger one it is the union over its nodes.
+ * Reads the interpreter's own records (src/core/model.h), so that the library need not know of it. */
+#include "model.h"
+#include "transport.h"
+
+static void allow(const uint8_t *first, uint32_t bytes, bool written) {
+    if (bytes == 0) {
+        return;
+    }
+    if (written) {
+        opc_watch_store(first, first + bytes - 1);
+    } else {
+        opc_watch_load(first, first + bytes - 1);
+    }
+}
+
+/* Does an address lie in the part of the arena where tensors and scratch are planned? */
+static bool planned(const opc_interpreter *it, const void *data) {
+    return (uintptr_t)data - (uintptr_t)it->arena < it->head;
+}
+
+static void allow_tensors(const opc_interpreter *it, const graph *g, fb_vector slots, bool written) {
+    const fb_file f = file_of(it);
+    for (uint32_t i = 0; i < slots.count; i++) {
+        opc_tensor t;
+        if (view_tensor(it, g, element(&f, slots, i), &t) && planned(it, t.data)) {
+            allow(t.data, t.bytes, written);
+        }
+    }
+}
+
+/* The size of a scratch is not kept: it ends where the next tensor begins, or, beside other nodes, with the plan. */
+static uint32_t scratch_bytes(const opc_interpreter *it, const graph *g, const uint8_t *scratch) {
+    const uint8_t *end = it->arena + it->head;
+    for (uint32_t i = 0; g->operators.count == 1 && i < g->tensors.count; i++) {
+        const uint8_t *data = g->cells[i].data;
+        end = planned(it, data) && data > scratch && data < end ? data : end;
+    }
+    return (uint32_t)(end - scratch);
+}
+
+static void allow_graph(opc_interpreter *it, graph *g, bool called) {
+    allow_tensors(it, g, g->inputs, called);
+    for (uint32_t i = 0; i < g->operators.count; i++) {
+        const opc_node node = node_at(it, g, i);
+        allow_tensors(it, g, node.inputs, false);
+        allow_tensors(it, g, node.outputs, true);
+        const uint8_t *scratch = node.state->scratch;
+        if (planned(it, scratch)) {
+            allow(scratch, scratch_bytes(it, g, scratch), true);
+        }
+    }
+}
+
+void worker_watch(opc_interpreter *it) {
+    for (uint32_t i = 0; i < it->graph_count; i++) {
+        graph *g = (graph *)it->graphs + i;
+        if (g->state == GRAPH_READY) {
+            allow_graph(it, g, i != 0);
+        }
+    }
+    allow(it->arena + it->tail, it->arena_bytes - it->tail, true);
+}
