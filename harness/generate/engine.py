@@ -29,6 +29,8 @@ from opconform.harness.spec import OpSpec
 
 #: Draws tried before a planned case is given up (a plan may contradict a require clause).
 ATTEMPTS = 40
+#: Planned cases per round: ops with few attributes need as many shapes and values as others.
+LEAST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,19 @@ def attempt(spec: OpSpec, row: str, kernel: Kernel, request: Request, stream: li
 
 
 def _exhaustive(spec: OpSpec, row: str, kernel: Kernel, seed_: int) -> Iterator[Built]:
-    if countable([spec.types[row][name] for name in spec.exhaustive]):
-        built = attempt(spec, row, kernel, Request(EXHAUSTIVE, vectors=MOST_VECTORS), _stream(spec, row, seed_, 0))
+    """Yield all values once; those of 8 bits once more where results lie on halves, with the first of all plans.
+
+    Only there do rounding families differ on sums, and an activation would cut the halves below zero away.
+    """
+    dtypes = [spec.types[row][name] for name in spec.exhaustive]
+    if not countable(dtypes):
+        return
+    requests = [Request(EXHAUSTIVE, vectors=MOST_VECTORS)]
+    if "int16" not in dtypes and "ties" in classes_of(spec, row):
+        plan = 0 if plans(spec, row) else None
+        requests.append(Request(EXHAUSTIVE, plan, MOST_VECTORS, "ties"))
+    for request in requests:
+        built = attempt(spec, row, kernel, request, _stream(spec, row, seed_, 0))
         if built is not None:
             yield built
 
@@ -91,9 +104,11 @@ def _exhaustive(spec: OpSpec, row: str, kernel: Kernel, seed_: int) -> Iterator[
 def _covering(spec: OpSpec, row: str, kernel: Kernel, tier: Tier, seed_: int) -> Iterator[Built]:
     classes = classes_of(spec, row)
     rows = plans(spec, row)
-    for number in range(max(len(rows), 4) * tier.rounds):
+    for number in range(max(len(rows), LEAST) * tier.rounds):
         plan = number % len(rows) if rows else None
-        request = Request(plan=plan, vectors=tier.vectors, value_class=classes[number % len(classes)])
+        # Shifted by one after each round of classes, or four activations would each meet one class only.
+        value_class = classes[(number - number // len(classes)) % len(classes)]
+        request = Request(plan=plan, vectors=tier.vectors, value_class=value_class)
         built = attempt(spec, row, kernel, request, _stream(spec, row, seed_, 1, number))
         if built is not None:
             yield built

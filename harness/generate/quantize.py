@@ -17,6 +17,9 @@ from opconform.harness.spec import QuantRule
 LOWEST_EXPONENT, HIGHEST_EXPONENT = -9, -1
 #: An output's scale relative to the one that just holds the results: below 1 some saturate.
 FIT = (1.0, 0.5, 2.0, 1.25, 0.125)
+#: The same for ties, relative to a scale of 8 bits whatever the dtype: their inputs are few quanta, and an output
+#: that is finer than its inputs never comes to lie on a half.
+TIES_FIT = (16.0, 1.0, 32.0, 4.0, 0.25)
 
 
 def draw_quant(rule: QuantRule, dtype: str, shape: Shape, env: Env, source: Source, ties: bool) -> Quant:
@@ -80,8 +83,9 @@ def fit_output(rule: QuantRule, dtype: str, ideals: Sequence[Array], fit: int, t
     low, high = (min(0.0, float(finite.min())), max(0.0, float(finite.max()))) if finite.size else (0.0, 0.0)
     first, last = integer_range(dtype)
     symmetric = rule.kind == "symmetric"
-    reach = max(-low, high) / last if symmetric else (high - low) / (last - first)
-    scale = _rounded(reach * FIT[fit], 1 if ties else 128) if reach > 1e-30 else 1.0
+    steps = 127 if ties else last
+    reach = max(-low, high) / steps if symmetric else (high - low) / (255 if ties else last - first)
+    scale = _rounded(reach * (TIES_FIT if ties else FIT)[fit], 1 if ties else 128) if reach > 1e-30 else 1.0
     if rule.low is not None and rule.high is not None:
         scale = min(max(scale, float(rule.low(env))), float(rule.high(env)))
     scale = float(np.float32(scale))

@@ -202,9 +202,10 @@ def _slices(shape: Shape, source: Source) -> Slices:
             index = source.integer(-size, size - 1)
             _append(begin, end, strides, (index, index + 1, 1))
             continue
-        masks["begin"] |= bit * source.integer(0, 1)
-        masks["end"] |= bit * source.integer(0, 1)
-        _append(begin, end, strides, _one_slice(size, source))
+        open_begin, open_end = source.boolean(), source.boolean()
+        masks["begin"] |= bit * open_begin
+        masks["end"] |= bit * open_end
+        _append(begin, end, strides, _one_slice(size, open_begin, open_end, source))
     return Slices(tuple(begin), tuple(end), tuple(strides), *(masks[name] for name in masks))
 
 
@@ -213,10 +214,13 @@ def _append(begin: list[int], end: list[int], strides: list[int], values: tuple[
         target.append(value)
 
 
-def _one_slice(size: int, source: Source) -> tuple[int, int, int]:
-    """Draw begin, end and stride; ends that leave nothing are mostly exchanged, or most slices would be empty."""
-    stride = (1, 2, -1, 3, -2)[source.integer(0, 4)]
+def _one_slice(size: int, open_begin: bool, open_end: bool, source: Source) -> tuple[int, int, int]:
+    """Draw begin, end and stride; ends that leave nothing are mostly replaced, or most tensors would be empty."""
+    stride = (1, 2, -1, 3, -2, 1, -1)[source.integer(0, 6)]
     begin, end = source.integer(-size - 1, size + 1), source.integer(-size - 1, size + 1)
-    if not range(*slice(begin, end, stride).indices(size)) and source.integer(0, 15) > 0:
-        begin, end = end, begin
+    whole = (-size - 1, size + 1) if stride > 0 else (size + 1, -size - 1)
+    for first, last in ((begin, end), (end, begin), whole):
+        ends = slice(None if open_begin else first, None if open_end else last, stride)
+        if range(*ends.indices(size)) or ((begin, end) == (first, last) and source.integer(0, 31) == 0):
+            return first, last, stride
     return begin, end, stride

@@ -74,8 +74,12 @@ def _floats(
             return np.clip(steps, low, high)
         case "specials" if specials:
             values = _ordinary_floats(rng, count, low, high)
-            pool = [value for name in specials for value in _SPECIALS[name]]
-            return np.where(rng.random(count) < 0.3, rng.choice(pool, count), values)
+            # Kinds are equally frequent: those with many values must not crowd the one NaN out.
+            kinds = rng.integers(0, len(specials), count)
+            numbers = rng.random(count)
+            pool = [_SPECIALS[name] for name in specials]
+            drawn = [pool[k][int(n * len(pool[k]))] for k, n in zip(kinds, numbers, strict=True)]
+            return np.where(rng.random(count) < 0.4, np.asarray(drawn), values)
         case _:
             return _ordinary_floats(rng, count, low, high)
 
