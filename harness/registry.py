@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
 
@@ -228,4 +228,9 @@ def claims_row(manifest: Manifest, op: str, row: str) -> bool:
 
 def matches(patterns: Sequence[str], op: str, row: str) -> bool:
     """Tell whether any glob matches OP/row; a glob without a slash stands for all rows of the ops it matches."""
+    return _matches(tuple(patterns), op, row)
+
+
+@lru_cache(maxsize=8192)
+def _matches(patterns: tuple[str, ...], op: str, row: str) -> bool:
     return any(fnmatchcase(f"{op}/{row}", glob if "/" in glob else f"{glob}/*") for glob in patterns)

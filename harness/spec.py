@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from opconform.harness.expr import Expression
@@ -23,7 +24,12 @@ class Clause:
 
     def applies(self, row: str) -> bool:
         """Tell whether the clause speaks of this row."""
-        return not self.rows or any(fnmatchcase(row, pattern) for pattern in self.rows)
+        return not self.rows or _covered(self.rows, row)
+
+
+@lru_cache(maxsize=4096)
+def _covered(patterns: tuple[str, ...], row: str) -> bool:
+    return any(fnmatchcase(row, pattern) for pattern in patterns)
 
 
 @dataclass(frozen=True, slots=True)
