@@ -302,9 +302,10 @@ class Pipes:
 
 
 def _last_line(text: str) -> str:
-    """Return the last line that is not mere chatter, as LiteRT's INFO lines are."""
-    lines = [line.strip() for line in text.splitlines()]
-    return next((line for line in reversed(lines) if line and not line.startswith("INFO:")), "")
+    """Return a sanitizer's summary, or the last line that is not mere chatter, as LiteRT's INFO lines are."""
+    lines = [line.strip() for line in reversed(text.splitlines())]
+    summaries = (line.removeprefix("SUMMARY: ") for line in lines if line.startswith("SUMMARY: "))
+    return next(summaries, next((line for line in lines if line and not line.startswith("INFO:")), ""))
 
 
 def _kill_group(pid: int) -> None:

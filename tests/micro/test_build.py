@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
-from opconform.harness.model import Quant
+from opconform.harness.isolate import connect
+from opconform.harness.model import Crashed, Produced, Quant
 from opconform.harness.registry import resolve
 from opconform.harness.runtime import InvalidModel, Unavailable
 from opconform.runtimes.micro import Micro, build
@@ -52,16 +53,22 @@ def dense() -> bytes:
 
 
 @pytest.fixture
-def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the sources with one kernel, and a cache of its own."""
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the sources with one kernel; what is the same as in the original comes from the cache."""
     copy = tmp_path / "micro"
     shutil.copytree(build.folder(), copy, ignore=shutil.ignore_patterns("__pycache__"))
     for kernel in (copy / "src" / "ops").glob("*.c"):
         if kernel.stem != "reshape":
             kernel.unlink()
     monkeypatch.setattr(build, "folder", lambda: copy)
-    monkeypatch.setenv("OPCONFORM_CACHE", str(tmp_path / "cache"))
     return copy
+
+
+@pytest.fixture
+def small(copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the sources with one kernel, and a cache of its own."""
+    monkeypatch.setenv("OPCONFORM_CACHE", str(tmp_path / "cache"))
+    return copied
 
 
 def test_a_missing_compiler_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,3 +156,24 @@ def test_the_library_asks_for_nothing_but_memory_copies_and_libm(tmp_path: Path)
         (wanted if kind == "U" else defined).add(name)
     libm = {name for name in wanted if name.endswith("f") or name in {"floor", "exp", "sqrt", "round"}}
     assert wanted - defined - allowed - libm - {"_GLOBAL_OFFSET_TABLE_"} == set()
+
+
+BROKEN = "static opc_status invoke(opc_node *node) {\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"), [("Y.data = 0;", ""), ("((char *)Y.data)[Y.bytes] = 0;", "AddressSanitizer: use-after-poison")]
+)
+def test_a_store_behind_a_tensor_ends_the_worker_under_sanitizers(copied: Path, line: str, words: str) -> None:
+    """The rest of the arena is out of bounds, though it is one array."""
+    kernel = copied / "src" / "ops" / "reshape.c"
+    text = kernel.read_text()
+    assert text.count(BROKEN) == 1
+    kernel.write_text(text.replace(BROKEN, f"{BROKEN}{{ opc_tensor Y; (void)opc_output(node, 0, &Y); {line} }}\n"))
+    tensors = (TensorDef("x", "int8", (1, 5)), TensorDef("y", "int8", (5,)))
+    model = write_model([Graph(tensors, (Node("RESHAPE", (0,), (1,), {"new_shape": (5,)}),), (0,), (1,))])
+    executor = connect(resolve("micro@host-asan"))
+    outcome = executor.execute(model, [[np.zeros((1, 5), np.int8)]])
+    executor.close()
+    assert isinstance(outcome, Crashed if words else Produced), outcome
+    assert words in (outcome.detail if isinstance(outcome, Crashed) else "")

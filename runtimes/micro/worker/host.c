@@ -1,5 +1,6 @@
 /* The worker as a process: frames on standard input and output. */
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 

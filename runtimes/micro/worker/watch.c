@@ -55,11 +55,12 @@ static void allow_graph(opc_interpreter *it, graph *g, bool called) {
 }
 
 void worker_watch(opc_interpreter *it) {
+    /* First: the records that the rest reads lie there. */
+    allow(it->arena + it->tail, it->arena_bytes - it->tail, true);
     for (uint32_t i = 0; i < it->graph_count; i++) {
         graph *g = (graph *)it->graphs + i;
         if (g->state == GRAPH_READY) {
             allow_graph(it, g, i != 0);
         }
     }
-    allow(it->arena + it->tail, it->arena_bytes - it->tail, true);
 }
