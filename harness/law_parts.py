@@ -14,7 +14,7 @@ import numpy as np
 
 from opconform.harness.expr import compile_expression
 from opconform.harness.model import Array, Case, TensorType
-from opconform.harness.numerics import dequantize, is_float
+from opconform.harness.numerics import FLOAT32_MAX, dequantize, is_float
 
 Outputs = tuple[tuple[Array, ...], ...]
 Slack = Sequence[Sequence[Array]]
@@ -86,6 +86,14 @@ def real(data: Array, tensor: TensorType) -> Array:
     return data.astype(np.float64)
 
 
+def bounded_floats(data: Array) -> Array:
+    """Return float32 values with infinities as the largest number, which the comparison with the reference allows too.
+
+    A fused clamp without an activation is one to the largest number in LiteRT and TFLM. Other dtypes are left alone.
+    """
+    return np.clip(data, -FLOAT32_MAX, FLOAT32_MAX) if data.dtype.kind == "f" else data
+
+
 def equal(subject: Subject, left: Outputs, right: Outputs, what: str) -> Broken | None:
     """Compare two runs element by element: exactly, or floats within twice the row's tolerance."""
     for vector, (a, b) in enumerate(zip(left, right, strict=True)):
@@ -100,7 +108,7 @@ def equal(subject: Subject, left: Outputs, right: Outputs, what: str) -> Broken 
 
 def _difference(subject: Subject, vector: int, output: int, x: Array, y: Array, what: str) -> Broken | None:
     x64, y64 = x.astype(np.float64), y.astype(np.float64)
-    same = (x == y) | (np.isnan(x64) & np.isnan(y64))
+    same = (bounded_floats(x) == bounded_floats(y)) | (np.isnan(x64) & np.isnan(y64))
     if is_float(subject.case.outputs[output].dtype):
         allowed = np.broadcast_to(np.max(subject.allowed[vector][output], initial=0.0), x.shape)
         with np.errstate(all="ignore"):

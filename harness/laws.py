@@ -16,6 +16,7 @@ from opconform.harness.law_parts import (
     NotApplicable,
     Outputs,
     Subject,
+    bounded_floats,
     equal,
     evaluate,
     fed_position,
@@ -270,7 +271,8 @@ def subset(subject: Subject, argument: Any, runs: Sequence[Outputs]) -> Broken |
     source = fed_position(subject.case, slot)
     for vector, (fed, outputs) in enumerate(zip(subject.case.vectors, subject.outputs, strict=True)):
         y = outputs[at]
-        known = np.isin(y, fed[source]) | (np.isnan(y) if y.dtype.kind == "f" else False)
+        known = np.isin(bounded_floats(y), bounded_floats(fed[source]))
+        known |= np.isnan(y) if y.dtype.kind == "f" else False
         if not np.all(known):
             index = tuple(int(i) for i in np.argwhere(~np.asarray(known))[0])
             return Broken(vector, index, np.inf, f"{y[index]} is no value of {slot}")

@@ -124,3 +124,18 @@ def test_an_answer_of_another_shape_breaks_a_law_instead_of_the_harness(core: Si
     found = broken("even", "x", core.case((2, 3), x=X), growing)
     assert found is not None
     assert "shapes [2, 3] and [2, 4] differ" in found.message
+
+
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [("subset_of", {"of": "y", "from": "x"}), ("homogeneous", "x"), ("bounded", {"of": "y", "high": "8"})],
+)
+def test_the_largest_number_may_stand_for_infinity_and_no_other_may(
+    core: SimpleNamespace, name: str, argument: Any
+) -> None:
+    largest = np.finfo(np.float32).max
+    x = np.where(X == 3, np.float32(np.inf), X)
+    assert broken(name, argument, core.case((2, 3), x=x), lambda x: x) is None
+    if name != "bounded":  # a formula does not see the infinity, and the largest number is beyond it
+        assert broken(name, argument, core.case((2, 3), x=x), lambda x: np.clip(x, -largest, largest)) is None
+    assert broken(name, argument, core.case((2, 3), x=x), lambda x: np.clip(x, -1e38, 1e38)) is not None
