@@ -93,8 +93,7 @@ def srdhm(a: Array, b: Array | int) -> Array:
     The tie goes up; only INT32_MIN * INT32_MIN saturates. Result in int32.
     """
     a64, b64 = np.asarray(a, dtype=np.int64), np.asarray(b, dtype=np.int64)
-    product = (a64 * b64 + 2**30) >> 31
-    return np.where((a64 == INT32_MIN) & (b64 == INT32_MIN), INT32_MAX, product)
+    return np.asarray(np.minimum((a64 * b64 + 2**30) >> 31, INT32_MAX))  # no other product comes to more
 
 
 def rounding_divide_by_pot(x: Array, exponent: Array | int) -> Array:
