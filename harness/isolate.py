@@ -69,10 +69,12 @@ class Isolated:
         self._why = ""
 
     def greet(self) -> str:
-        """Start the worker; return "" or the one line that says why it cannot start."""
+        """Start the worker; return "" or the one line that says why it cannot start. Raises Unavailable."""
         try:
             self._start()
-        except (TransportError, Unavailable, wire.WireError) as error:
+        except (TransportError, wire.WireError) as error:
+            if isinstance(error.__cause__, Unavailable):
+                raise error.__cause__ from error  # a tool is missing: that is no failure of the target
             return str(error)
         return ""
 

@@ -52,8 +52,8 @@ def guard(app: Callable[..., Any]) -> int:
     try:
         result = app(standalone_mode=False)
         return result if isinstance(result, int) else AS_EXPECTED
-    except typer.Exit as error:
-        return int(error.exit_code)
+    except typer.Exit as error:  # some typers end so at Ctrl-C
+        return _say(_STOPPED, INTERRUPTED) if error.exit_code == INTERRUPTED else int(error.exit_code)
     except typer.Abort:
         return _say(_STOPPED, INTERRUPTED)
     except _UsageError as error:
