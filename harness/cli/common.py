@@ -51,9 +51,11 @@ def guard(app: Callable[..., Any]) -> int:
     """Run a typer app; turn what a user can cause into one line and its exit code."""
     try:
         result = app(standalone_mode=False)
+        if result == INTERRUPTED:  # some typers turn Ctrl-C into this answer, others into Abort
+            return _say(_STOPPED, INTERRUPTED)
         return result if isinstance(result, int) else AS_EXPECTED
-    except typer.Exit as error:  # some typers end so at Ctrl-C
-        return _say(_STOPPED, INTERRUPTED) if error.exit_code == INTERRUPTED else int(error.exit_code)
+    except typer.Exit as error:
+        return int(error.exit_code)
     except typer.Abort:
         return _say(_STOPPED, INTERRUPTED)
     except _UsageError as error:
