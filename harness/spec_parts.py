@@ -353,9 +353,7 @@ def _law_entry(read: Reader, entry: Any, line: int) -> tuple[str, Any]:
     if not isinstance(entry, dict):
         return str(entry), None
     if len(entry) != 1:
-        raise read.error(
-            line, f"a law is one NAME: ARGUMENT, found {', '.join(entry)}; make each an item of its own"
-        )
+        raise read.error(line, f"a law is one NAME: ARGUMENT, found {', '.join(entry)}; make each an item of its own")
     return next(iter(entry.items()))
 
 
