@@ -116,7 +116,7 @@ class Isolated:
             return Infra(str(error))
         for kind, payload in requests:
             if len(payload) > ready.largest:
-                return Declined(f"{wire.KINDS[kind]} of {len(payload)} bytes, the worker takes {ready.largest}")
+                return Declined(f"{wire.KINDS[kind]} of {len(payload)} bytes, the worker takes {ready.largest}", True)
         return self._converse(requests)
 
     def _start(self) -> wire.Ready:
@@ -259,7 +259,7 @@ def _ahead(text: str, stage: str) -> str:
 def _failed(failure: wire.Failure, stage: str, limits: Limits) -> Outcome:
     match failure.code:
         case wire.UNSUPPORTED | wire.NO_MEMORY:
-            return Declined(failure.text)
+            return Declined(failure.text, failure.code == wire.NO_MEMORY)
         case wire.INVALID_MODEL | wire.INVALID_INPUT:
             return Rejected(failure.text)
         case wire.INTERNAL:

@@ -103,9 +103,10 @@ class Produced:
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """The runtime says that it does not support this model (op, dtype or attribute)."""
+    """The runtime says that it does not support this model (op, dtype or attribute), or has no memory for it."""
 
     why: str
+    no_memory: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

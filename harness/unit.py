@@ -16,6 +16,7 @@ from opconform.harness.encode import encode_case
 from opconform.harness.events import Line
 from opconform.harness.exact import diagnose, promised_family, run_twin
 from opconform.harness.expectations import Expectation, explain
+from opconform.harness.fit import smaller_that_fits
 from opconform.harness.generate.build import rebuild
 from opconform.harness.generate.cases import Built
 from opconform.harness.generate.codec import BadCaseId
@@ -106,12 +107,16 @@ def run_case(
     outcomes: dict[str, Outcome] = {}
     for seat in seats:
         if limit := limit_of(seat, built.case):
-            verdict = Verdict("declined", message=limit)
-            tally.lines.append(_line(seat, built.case, verdict, limit, None, 0.0))
+            tally.lines.append(_line(seat, built.case, Verdict("declined", message=limit), limit, None, 0.0))
             continue
         started = time.perf_counter()
         outcome = seat.executor.execute(model, built.case.vectors)
         seconds = time.perf_counter() - started
+        if small := smaller_that_fits(spec, built.case, oracle.kernels[spec.op], outcome, seat.executor):
+            why = f"{seat.handle.at} has no memory for it; {small.case.id} runs instead"
+            tally.lines.append(_line(seat, built.case, Verdict("declined", message=why), why, outcome, seconds))
+            run_case(spec, small, [seat], oracle, tier, tally)
+            continue
         outcomes[seat.label] = outcome
         spare(seat, built.case, outcome)
         verdict = judge(judged, outcome, seat.handle.manifest.arithmetic)
