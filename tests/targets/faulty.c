@@ -73,7 +73,9 @@ static void refuse(uint16_t code, const char *text, const uint32_t *words) {
     answer(ERROR, out, size);
 }
 
-void worker_fault(uint16_t code, const char *text, const uint32_t *words) { refuse(code, text, words); }
+void worker_fault(uint16_t code, const char *text, const uint32_t *words) {
+    refuse(code, text, words);
+}
 
 /* Reads at most `size` bytes of the payload. */
 static int take(void *to, uint32_t size) {
@@ -110,7 +112,9 @@ __attribute__((noinline)) static void store_bytes(volatile uint8_t *to, uint32_t
     }
 }
 
-__attribute__((noinline)) static uint8_t load_byte(const volatile uint8_t *from) { return *from; }
+__attribute__((noinline)) static uint8_t load_byte(const volatile uint8_t *from) {
+    return *from;
+}
 
 /* `n` bytes of stack, at most 1024. */
 __attribute__((noinline)) static void use_stack(uint32_t n) {

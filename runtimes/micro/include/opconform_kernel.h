@@ -77,12 +77,24 @@ enum {
 };
 
 /* Typed access to data, so that casts stand in one place. */
-static inline const float *opc_f32(const opc_tensor *t) { return (const float *)t->data; }
-static inline const int8_t *opc_i8(const opc_tensor *t) { return (const int8_t *)t->data; }
-static inline const uint8_t *opc_u8(const opc_tensor *t) { return (const uint8_t *)t->data; }
-static inline const int16_t *opc_i16(const opc_tensor *t) { return (const int16_t *)t->data; }
-static inline const int32_t *opc_i32(const opc_tensor *t) { return (const int32_t *)t->data; }
-static inline const int64_t *opc_i64(const opc_tensor *t) { return (const int64_t *)t->data; }
+static inline const float *opc_f32(const opc_tensor *t) {
+    return (const float *)t->data;
+}
+static inline const int8_t *opc_i8(const opc_tensor *t) {
+    return (const int8_t *)t->data;
+}
+static inline const uint8_t *opc_u8(const opc_tensor *t) {
+    return (const uint8_t *)t->data;
+}
+static inline const int16_t *opc_i16(const opc_tensor *t) {
+    return (const int16_t *)t->data;
+}
+static inline const int32_t *opc_i32(const opc_tensor *t) {
+    return (const int32_t *)t->data;
+}
+static inline const int64_t *opc_i64(const opc_tensor *t) {
+    return (const int64_t *)t->data;
+}
 
 /* --- tensors of a node ------------------------------------------------------------------------------- */
 
@@ -95,7 +107,8 @@ bool opc_output(const opc_node *node, uint32_t i, opc_tensor *view);
 
 /* Scale of channel c; a per-tensor scale for every c. 0.0f when the tensor is not quantized. */
 float opc_scale(const opc_tensor *t, uint32_t c);
-/* Is there a scale of channel c, and is it above 0? (The verifier refuses negative, infinite and NaN scales.) Without floats. */
+/* Is there a scale of channel c, and is it above 0? (The verifier refuses negative, infinite and NaN scales.) Without
+ * floats. */
 bool opc_has_scale(const opc_tensor *t, uint32_t c);
 /* Zero point of channel c, saturated to int32; 0 when the tensor has none. */
 int32_t opc_zero_point(const opc_tensor *t, uint32_t c);
@@ -121,12 +134,13 @@ const char *opc_option_string(const opc_node *node, uint32_t slot, uint32_t *len
 
 /* --- memory ------------------------------------------------------------------------------------------ */
 
-/* prepare, at most once a node: memory that lives as long as the model, 8-aligned, zeroed; opc_data() returns it in invoke.
- * NULL: the arena is too small; return OPC_NO_MEMORY. Keep it small: a multiplier and a shift, not a table per channel
- * unless recomputing costs more than the kernel itself. */
+/* prepare, at most once a node: memory that lives as long as the model, 8-aligned, zeroed; opc_data() returns it in
+ * invoke. NULL: the arena is too small; return OPC_NO_MEMORY. Keep it small: a multiplier and a shift, not a table per
+ * channel unless recomputing costs more than the kernel itself. */
 void *opc_alloc(opc_node *node, uint32_t bytes);
 void *opc_data(const opc_node *node);
-/* prepare, at most once a node: ask for memory that is only needed during invoke of this node, 8-aligned, contents undefined. */
+/* prepare, at most once a node: ask for memory that is only needed during invoke of this node, 8-aligned, contents
+ * undefined. */
 void opc_scratch(opc_node *node, uint32_t bytes);
 void *opc_scratch_data(const opc_node *node);
 
@@ -148,7 +162,8 @@ void *opc_resource_data(const opc_node *node);
 
 /* --- subgraphs (WHILE, IF, CALL_ONCE) ---------------------------------------------------------------- */
 
-/* prepare: prepares subgraph g. OPC_INVALID_MODEL when g does not exist or calls itself; OPC_UNSUPPORTED when nested too deep. */
+/* prepare: prepares subgraph g. OPC_INVALID_MODEL when g does not exist or calls itself; OPC_UNSUPPORTED when nested
+ * too deep. */
 opc_status opc_use_subgraph(opc_node *node, int32_t g);
 /* Valid after opc_use_subgraph. */
 uint32_t opc_subgraph_input_count(const opc_node *node, int32_t g);

@@ -66,8 +66,8 @@ typedef struct opc_interpreter {
     uint32_t file_bytes;
     uint8_t *arena;
     uint32_t arena_bytes;
-    uint32_t head; /* arena bytes in use from the start: planned tensors */
-    uint32_t tail; /* arena offset where persistent memory begins; it grows downwards */
+    uint32_t head;    /* arena bytes in use from the start: planned tensors */
+    uint32_t tail;    /* arena offset where persistent memory begins; it grows downwards */
     uint32_t buffers; /* positions in the file: first buffer, first operator code */
     uint32_t opcodes;
     const opc_registry *registry;
@@ -76,7 +76,7 @@ typedef struct opc_interpreter {
     const char *why; /* text of the last error, or NULL */
     uint32_t budget; /* nodes that one invocation may run; 0: no limit */
     uint32_t spent;
-    uint32_t peak; /* most bytes in use while opening */
+    uint32_t peak;    /* most bytes in use while opening */
     int32_t bad_node; /* where the last error happened, -1: not in a node */
     int32_t bad_code;
     uint32_t graph_count;

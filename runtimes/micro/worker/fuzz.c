@@ -14,8 +14,12 @@ extern const opc_registry opc_registry_all;
 /* Both sanitizers look these up; an abort can be caught, a plain exit of theirs cannot. */
 const char *__asan_default_options(void);
 const char *__ubsan_default_options(void);
-const char *__asan_default_options(void) { return "abort_on_error=1"; }
-const char *__ubsan_default_options(void) { return "abort_on_error=1:print_stacktrace=1"; }
+const char *__asan_default_options(void) {
+    return "abort_on_error=1";
+}
+const char *__ubsan_default_options(void) {
+    return "abort_on_error=1:print_stacktrace=1";
+}
 
 enum { NODE_BUDGET = 2000, MAX_EDITS = 8, STATUSES = 8 };
 
@@ -44,9 +48,10 @@ static uint32_t draw(uint64_t *state, size_t below) {
 }
 
 static void overwrite_integer(uint64_t *state, uint8_t *data, size_t bytes) {
-    static const uint32_t interesting[] = {0,          1,          2,          4,           7,          8,          16,
-                                           127,        128,        255,        256,         0xFFFF,     0x10000,    0x7FFFFFFF,
-                                           0x80000000, 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFF0U, 0x40000000, 0x7F800000, 0x20000000};
+    static const uint32_t interesting[] = {0,          1,          2,          4,          7,          8,
+                                           16,         127,        128,        255,        256,        0xFFFF,
+                                           0x10000,    0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFF0U,
+                                           0x40000000, 0x7F800000, 0x20000000};
     const uint32_t value = interesting[draw(state, sizeof interesting / sizeof interesting[0])];
     if (bytes >= 4) {
         memcpy(data + (draw(state, bytes - 3) & ~3U), &value, draw(state, 2) != 0 ? 4 : 2);

@@ -91,7 +91,9 @@ void platform_serve(void) {
 
 /* A whole network takes longer than one op: the time allowed grows with the model.
  * At most budget * (1 + 4 MiB / 16 KiB): below 2^32 for every budget up to 46 hours. */
-static uint32_t allowed(void) { return budget_centiseconds * (1u + transport_model_bytes() / MODEL_STEP); }
+static uint32_t allowed(void) {
+    return budget_centiseconds * (1u + transport_model_bytes() / MODEL_STEP);
+}
 
 /* SYS_CLOCK is the CPU time of the QEMU process, so a busy host does not end an honest kernel. */
 uint32_t platform_tick(void) {
@@ -129,7 +131,9 @@ static void read_fault_status(uint32_t *words) {
 #endif
 }
 #else
-static void read_fault_status(uint32_t *words) { (void)words; }
+static void read_fault_status(uint32_t *words) {
+    (void)words;
+}
 #endif
 
 /* The frame that the core stacked: r0-r3, r12, lr, pc, xpsr. It is missing where the stack itself was bad:

@@ -111,7 +111,9 @@ int transport_flush(void) {
     return result;
 }
 
-uint32_t transport_model_bytes(void) { return io.model_bytes; }
+uint32_t transport_model_bytes(void) {
+    return io.model_bytes;
+}
 
 int transport_abandon(void) {
     io.queued = 0;

@@ -36,7 +36,9 @@ void platform_serve(void) {
     }
 }
 
-uint32_t platform_tick(void) { return 0; }
+uint32_t platform_tick(void) {
+    return 0;
+}
 
 void platform_fault(const uint32_t *frame, uint32_t exc_return, uint32_t exception) {
     (void)frame;

@@ -33,14 +33,18 @@ void *opc_alloc(opc_node *node, uint32_t bytes) {
     return node->state->data;
 }
 
-void *opc_data(const opc_node *node) { return node->state->data; }
+void *opc_data(const opc_node *node) {
+    return node->state->data;
+}
 
 void opc_scratch(opc_node *node, uint32_t bytes) {
     /* Until the planner has run, the pointer holds the size. */
     node->state->scratch = (void *)(uintptr_t)bytes;
 }
 
-void *opc_scratch_data(const opc_node *node) { return node->state->scratch; }
+void *opc_scratch_data(const opc_node *node) {
+    return node->state->scratch;
+}
 
 static uint32_t product(uint32_t rank, const int32_t *dims) {
     uint32_t elements = 1;
@@ -143,4 +147,6 @@ opc_status opc_use_resource(opc_node *node, uint8_t dtype, uint32_t bytes) {
     return OPC_OK;
 }
 
-void *opc_resource_data(const opc_node *node) { return resource_of(node)->data; }
+void *opc_resource_data(const opc_node *node) {
+    return resource_of(node)->data;
+}

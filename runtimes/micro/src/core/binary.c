@@ -19,7 +19,8 @@ opc_status opc_binary_check(opc_node *node, opc_binary *b, uint8_t out_dtype) {
 }
 
 static bool zero_points_allowed(const opc_binary *b) {
-    const bool zero = opc_zero_point(&b->in[0], 0) == 0 && opc_zero_point(&b->in[1], 0) == 0 && opc_zero_point(&b->out, 0) == 0;
+    const bool zero =
+        opc_zero_point(&b->in[0], 0) == 0 && opc_zero_point(&b->in[1], 0) == 0 && opc_zero_point(&b->out, 0) == 0;
     return b->out.dtype != OPC_INT16 || zero;
 }
 

@@ -12,7 +12,8 @@ typedef struct opc_binary {
 
 /* Views of both inputs and the output; false when one is missing or there are more. */
 bool opc_binary_views(const opc_node *node, opc_binary *b);
-/* For prepare: also checks that both inputs have one dtype, that the output has `out_dtype`, and that the shapes broadcast. */
+/* For prepare: also checks that both inputs have one dtype, that the output has `out_dtype`, and that the shapes
+ * broadcast. */
 opc_status opc_binary_check(opc_node *node, opc_binary *b, uint8_t out_dtype);
 
 /* Quantized ADD and SUB: operands scaled to a common 2^-left_shift grid, summed, rescaled. */

@@ -18,11 +18,13 @@ bool opc_dense_views(const opc_node *node, opc_dense *d) {
 static bool shapes_fit(const opc_node *node, const opc_dense *d) {
     const opc_tensor *x = &d->x;
     const opc_tensor *y = &d->y;
-    if (d->depth == 0 || d->batches * d->depth != x->elements || y->rank == 0 || (uint32_t)y->dims[y->rank - 1] != d->units) {
+    if (d->depth == 0 || d->batches * d->depth != x->elements || y->rank == 0 ||
+        (uint32_t)y->dims[y->rank - 1] != d->units) {
         return false;
     }
     /* units * batches <= y's elements limit only if they are equal, so compare by division. */
-    const bool sized = d->units == 0 ? y->elements == 0 : y->elements / d->units == d->batches && y->elements % d->units == 0;
+    const bool sized =
+        d->units == 0 ? y->elements == 0 : y->elements / d->units == d->batches && y->elements % d->units == 0;
     if (opc_option_u8(node, KEEP_NUM_DIMS, 0) == 0) {
         return sized;
     }
@@ -46,7 +48,8 @@ static bool bias_fits(const opc_dense *d) {
 
 opc_status opc_dense_check(opc_node *node, opc_dense *d, uint8_t dtype, uint8_t weight_dtype) {
     if (!opc_dense_views(node, d) || opc_input_count(node) > 3 || opc_output_count(node) != 1) {
-        return OPC_FAIL(node, OPC_INVALID_MODEL, "needs an input, weights [units, depth], perhaps a bias, and one output");
+        return OPC_FAIL(node, OPC_INVALID_MODEL,
+                        "needs an input, weights [units, depth], perhaps a bias, and one output");
     }
     if (d->weights.dtype != weight_dtype || d->y.dtype != dtype) {
         return OPC_FAIL(node, OPC_UNSUPPORTED, "mix of types");

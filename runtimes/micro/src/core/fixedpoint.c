@@ -165,8 +165,8 @@ void opc_dtype_range(uint8_t dtype, int32_t *lo, int32_t *hi) {
     }
 }
 
-/* round(limit / scale), half away from zero, where the quotient is first rounded to a float; saturated at 2^20, which is
- * beyond every range that the caller clamps to. In integers, so that no image needs a float library for it. */
+/* round(limit / scale), half away from zero, where the quotient is first rounded to a float; saturated at 2^20, which
+ * is beyond every range that the caller clamps to. In integers, so that no image needs a float library for it. */
 static int32_t quantized_limit(uint32_t limit, float scale) {
     int32_t power;
     const uint32_t divisor = split_float(scale, &power);
@@ -182,7 +182,8 @@ static int32_t quantized_limit(uint32_t limit, float scale) {
     return power < -25 ? 0 : (int32_t)((quotient + (UINT64_C(1) << (uint32_t)(-power - 1))) >> (uint32_t)-power);
 }
 
-opc_status opc_activation_range(opc_node *node, const opc_tensor *output, uint8_t activation, int32_t *lo, int32_t *hi) {
+opc_status opc_activation_range(opc_node *node, const opc_tensor *output, uint8_t activation, int32_t *lo,
+                                int32_t *hi) {
     opc_dtype_range(output->dtype, lo, hi);
     /* Far outside every 8- and 16-bit range, and far from overflow. */
     const int32_t zero = opc_clamp(opc_zero_point(output, 0), -(1 << 20), 1 << 20);

@@ -14,12 +14,18 @@ typedef struct opc_multiplier {
 } opc_multiplier;
 
 /* x * 2^shift modulo 2^32; 0 <= shift <= 31. */
-static inline int32_t opc_shift_left(int32_t x, int32_t shift) { return (int32_t)((uint32_t)x << (uint32_t)shift); }
+static inline int32_t opc_shift_left(int32_t x, int32_t shift) {
+    return (int32_t)((uint32_t)x << (uint32_t)shift);
+}
 
 /* Floor of x / 2^shift; 0 <= shift <= 31. GCC and Clang shift signed values arithmetically. */
-static inline int32_t opc_shift_right(int32_t x, int32_t shift) { return x >> shift; }
+static inline int32_t opc_shift_right(int32_t x, int32_t shift) {
+    return x >> shift;
+}
 
-static inline int32_t opc_clamp(int32_t x, int32_t lo, int32_t hi) { return x < lo ? lo : x > hi ? hi : x; }
+static inline int32_t opc_clamp(int32_t x, int32_t lo, int32_t hi) {
+    return x < lo ? lo : x > hi ? hi : x;
+}
 
 /* clamp(x + zero); the sum wraps, as in TensorFlow Lite Micro, when a factor far above 1 took x to the end of int32. */
 static inline int32_t opc_clamp_sum(int32_t x, int32_t zero, int32_t lo, int32_t hi) {
@@ -39,9 +45,9 @@ int32_t opc_mbqm(int32_t x, opc_multiplier m);
  * |x| < 2^47, -31 <= m.shift < 8. */
 int32_t opc_mbqm64(int64_t x, opc_multiplier m);
 
-/* QuantizeMultiplier of the double a * b / c * 2^exponent, without double arithmetic: the product of two floats is exact
- * in a double, the quotient is rounded to 53 bits half to even, then to 31 bits half away from zero.
- * a, b >= 0 and c > 0, all finite. Factors under 2^-32 become {0, 0}. */
+/* QuantizeMultiplier of the double a * b / c * 2^exponent, without double arithmetic: the product of two floats is
+ * exact in a double, the quotient is rounded to 53 bits half to even, then to 31 bits half away from zero. a, b >= 0
+ * and c > 0, all finite. Factors under 2^-32 become {0, 0}. */
 opc_multiplier opc_multiplier_of(float a, float b, float c, int32_t exponent);
 /* The same with the product a * b rounded to a float first, as per-tensor FULLY_CONNECTED and BATCH_MATMUL do. */
 opc_multiplier opc_multiplier_of_rounded(float a, float b, float c);
@@ -51,7 +57,14 @@ opc_multiplier opc_multiplier_of_double(double d);
 int opc_multiplier_vs_one(opc_multiplier m);
 
 /* Fused activation codes of the schema (ActivationFunctionType). */
-enum { OPC_ACT_NONE = 0, OPC_ACT_RELU = 1, OPC_ACT_RELU_N1_TO_1 = 2, OPC_ACT_RELU6 = 3, OPC_ACT_TANH = 4, OPC_ACT_SIGN_BIT = 5 };
+enum {
+    OPC_ACT_NONE = 0,
+    OPC_ACT_RELU = 1,
+    OPC_ACT_RELU_N1_TO_1 = 2,
+    OPC_ACT_RELU6 = 3,
+    OPC_ACT_TANH = 4,
+    OPC_ACT_SIGN_BIT = 5
+};
 
 /* Lowest and highest value of an integer dtype (int8, uint8, int16, int32). */
 void opc_dtype_range(uint8_t dtype, int32_t *lo, int32_t *hi);
@@ -62,6 +75,8 @@ opc_status opc_activation_range(opc_node *node, const opc_tensor *output, uint8_
 opc_status opc_raw_activation_range(opc_node *node, uint8_t activation, int64_t *lo, int64_t *hi);
 /* Clamp of a float output. The range of NONE is infinite; compare with < and >, so that NaN passes through. */
 opc_status opc_float_activation_range(opc_node *node, uint8_t activation, float *lo, float *hi);
-static inline float opc_clamp_float(float x, float lo, float hi) { return x < lo ? lo : x > hi ? hi : x; }
+static inline float opc_clamp_float(float x, float lo, float hi) {
+    return x < lo ? lo : x > hi ? hi : x;
+}
 
 #endif

@@ -7,19 +7,27 @@ uint32_t fb_load32(const uint8_t *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-uint64_t fb_load64(const uint8_t *p) { return (uint64_t)fb_load32(p) | (uint64_t)fb_load32(p + 4) << 32; }
+uint64_t fb_load64(const uint8_t *p) {
+    return (uint64_t)fb_load32(p) | (uint64_t)fb_load32(p + 4) << 32;
+}
 
 /* at + width cannot wrap: width is far below 2^31 and size is at most 2^31 - 1. */
-static bool inside(const fb_file *f, uint32_t at, uint32_t width) { return at <= f->size && width <= f->size - at; }
+static bool inside(const fb_file *f, uint32_t at, uint32_t width) {
+    return at <= f->size && width <= f->size - at;
+}
 
-uint32_t fb_word(const fb_file *f, uint32_t at) { return inside(f, at, 4) ? fb_load32(f->bytes + at) : 0; }
+uint32_t fb_word(const fb_file *f, uint32_t at) {
+    return inside(f, at, 4) ? fb_load32(f->bytes + at) : 0;
+}
 
 uint32_t fb_follow(const fb_file *f, uint32_t at) {
     const uint32_t offset = fb_word(f, at);
     return offset != 0 && inside(f, at, 4) && inside(f, at + 4, 0) && offset <= f->size - at ? at + offset : FB_BROKEN;
 }
 
-static uint32_t load16(const uint8_t *p) { return (uint32_t)p[0] | (uint32_t)p[1] << 8; }
+static uint32_t load16(const uint8_t *p) {
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8;
+}
 
 fb_handle fb_resolve(const fb_file *f, uint32_t table) {
     fb_handle h = {table, FB_BROKEN, 0, 0};
@@ -29,7 +37,8 @@ fb_handle fb_resolve(const fb_file *f, uint32_t table) {
     }
     h.fields = load16(f->bytes + vtable);
     h.size = load16(f->bytes + vtable + 2);
-    const bool sound = h.fields >= 4 && h.fields <= MAX_VTABLE && inside(f, vtable, h.fields) && inside(f, table, h.size);
+    const bool sound =
+        h.fields >= 4 && h.fields <= MAX_VTABLE && inside(f, vtable, h.fields) && inside(f, table, h.size);
     h.vtable = sound ? vtable : FB_BROKEN;
     return h;
 }

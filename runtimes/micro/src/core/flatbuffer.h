@@ -1,5 +1,5 @@
-/* Bounds-checked reading of a flatbuffer in place. Every function may be called with any position: nothing outside the file
- * is ever read. A position is an offset from the start of the file. */
+/* Bounds-checked reading of a flatbuffer in place. Every function may be called with any position: nothing outside the
+ * file is ever read. A position is an offset from the start of the file. */
 #ifndef OPCONFORM_FLATBUFFER_H
 #define OPCONFORM_FLATBUFFER_H
 

@@ -65,7 +65,9 @@ opc_status opc_invoke(opc_interpreter *it) {
     return run_graph(it, it->graphs);
 }
 
-void opc_set_budget(opc_interpreter *it, uint32_t nodes) { it->budget = nodes; }
+void opc_set_budget(opc_interpreter *it, uint32_t nodes) {
+    it->budget = nodes;
+}
 
 static void reset_graph(opc_interpreter *it, const graph *g) {
     for (uint32_t i = 0; i < g->tensors.count; i++) {

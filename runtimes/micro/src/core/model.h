@@ -8,7 +8,14 @@
 enum { MODEL_VERSION = 0, MODEL_OPCODES = 1, MODEL_SUBGRAPHS = 2, MODEL_BUFFERS = 4 };
 enum { OPCODE_DEPRECATED = 0, OPCODE_BUILTIN = 3 };
 enum { SUBGRAPH_TENSORS = 0, SUBGRAPH_INPUTS = 1, SUBGRAPH_OUTPUTS = 2, SUBGRAPH_OPERATORS = 3 };
-enum { TENSOR_SHAPE = 0, TENSOR_TYPE = 1, TENSOR_BUFFER = 2, TENSOR_QUANTIZATION = 4, TENSOR_VARIABLE = 5, TENSOR_SPARSITY = 6 };
+enum {
+    TENSOR_SHAPE = 0,
+    TENSOR_TYPE = 1,
+    TENSOR_BUFFER = 2,
+    TENSOR_QUANTIZATION = 4,
+    TENSOR_VARIABLE = 5,
+    TENSOR_SPARSITY = 6
+};
 enum { QUANT_SCALE = 2, QUANT_ZERO_POINT = 3, QUANT_AXIS = 6 };
 enum { OPERATOR_OPCODE = 0, OPERATOR_INPUTS = 1, OPERATOR_OUTPUTS = 2, OPERATOR_OPTIONS = 4, OPERATOR_OPTIONS_2 = 12 };
 enum { BUFFER_DATA = 0, BUFFER_OFFSET = 1 };
@@ -21,7 +28,7 @@ enum { BUFFER_DATA = 0, BUFFER_OFFSET = 1 };
 
 /* One tensor at run time. */
 typedef struct cell {
-    void *data;    /* NULL: nothing writes it; PLANNED until the planner has run; a resource record for resource tensors */
+    void *data; /* NULL: nothing writes it; PLANNED until the planner has run; a resource record for resource tensors */
     int32_t *dims; /* rank, then dimensions, when they do not come from the file; else NULL */
 } cell;
 
@@ -72,11 +79,17 @@ static inline fb_file file_of(const opc_interpreter *it) {
 }
 
 /* What a slot points to while its address is not planned yet: any address that is no tensor's. */
-static inline void *planned_mark(opc_interpreter *it) { return it; }
+static inline void *planned_mark(opc_interpreter *it) {
+    return it;
+}
 
 /* The i-th element of a vector of int32, and of a vector of tables. */
-static inline int32_t element(const fb_file *f, fb_vector v, uint32_t i) { return (int32_t)fb_word(f, v.at + 4 * i); }
-static inline uint32_t table_at(const fb_file *f, fb_vector v, uint32_t i) { return fb_follow(f, v.at + 4 * i); }
+static inline int32_t element(const fb_file *f, fb_vector v, uint32_t i) {
+    return (int32_t)fb_word(f, v.at + 4 * i);
+}
+static inline uint32_t table_at(const fb_file *f, fb_vector v, uint32_t i) {
+    return fb_follow(f, v.at + 4 * i);
+}
 
 /* verify.c: everything that does not need a kernel. */
 opc_status verify_model(opc_interpreter *it);

@@ -1,9 +1,11 @@
-/* The memory plan of one subgraph: greedy by size over lifetimes, after the tensors that may share memory were joined. */
+/* The memory plan of one subgraph: greedy by size over lifetimes, after the tensors that may share memory were joined.
+ */
 #include "model.h"
 
 #define NONE 0xFFFFU
 
-/* A tensor or the scratch of a node. Time 0 is the caller's, node i runs at i + 1, the results are read at nodes + 1. */
+/* A tensor or the scratch of a node. Time 0 is the caller's, node i runs at i + 1, the results are read at nodes + 1.
+ */
 typedef struct entry {
     uint32_t bytes;
     uint32_t offset; /* UINT32_MAX until placed */
@@ -21,9 +23,13 @@ typedef struct plan {
     uint32_t high;    /* bytes in use */
 } plan;
 
-static uint32_t align8(uint32_t n) { return (n + 7U) & ~UINT32_C(7); }
+static uint32_t align8(uint32_t n) {
+    return (n + 7U) & ~UINT32_C(7);
+}
 
-static uint32_t scratch_of(const graph *g, uint32_t node) { return (uint32_t)(uintptr_t)g->nodes[node].scratch; }
+static uint32_t scratch_of(const graph *g, uint32_t node) {
+    return (uint32_t)(uintptr_t)g->nodes[node].scratch;
+}
 
 static void start_entries(opc_interpreter *it, const graph *g, plan *p) {
     for (uint32_t i = 0; i < g->tensors.count; i++) {

@@ -29,7 +29,9 @@ uint32_t opc_dtype_bytes(uint8_t dtype) {
     }
 }
 
-uint32_t tensor_bytes(uint8_t dtype, uint32_t n) { return dtype == OPC_INT4 ? (n + 1) / 2 : n * opc_dtype_bytes(dtype); }
+uint32_t tensor_bytes(uint8_t dtype, uint32_t n) {
+    return dtype == OPC_INT4 ? (n + 1) / 2 : n * opc_dtype_bytes(dtype);
+}
 
 fb_vector constant_data(const opc_interpreter *it, uint32_t tensor) {
     const fb_file f = file_of(it);
@@ -98,7 +100,8 @@ static bool is_constant(const opc_interpreter *it, const cell *s, uint32_t table
         return (uintptr_t)s->data - (uintptr_t)it->file < it->file_bytes;
     }
     const bool written = s->data == (const void *)it || s->data == NULL;
-    return constant_data(it, table).count != 0 || (view->elements == 0 && !written && (view->flags & OPC_VARIABLE) == 0);
+    return constant_data(it, table).count != 0 ||
+           (view->elements == 0 && !written && (view->flags & OPC_VARIABLE) == 0);
 }
 
 bool view_tensor(const opc_interpreter *it, const graph *g, int32_t index, opc_tensor *view) {
@@ -122,8 +125,12 @@ bool view_tensor(const opc_interpreter *it, const graph *g, int32_t index, opc_t
     return true;
 }
 
-uint32_t opc_input_count(const opc_node *node) { return node->inputs.count; }
-uint32_t opc_output_count(const opc_node *node) { return node->outputs.count; }
+uint32_t opc_input_count(const opc_node *node) {
+    return node->inputs.count;
+}
+uint32_t opc_output_count(const opc_node *node) {
+    return node->outputs.count;
+}
 
 static int32_t index_in(const opc_interpreter *it, fb_vector v, uint32_t i) {
     const fb_file f = file_of(it);
@@ -152,11 +159,19 @@ bool opc_model_output(const opc_interpreter *it, uint32_t i, opc_tensor *view) {
     return view_tensor(it, g, index_in(it, g->outputs, i), view);
 }
 
-uint32_t opc_model_input_count(const opc_interpreter *it) { return graph_of(it, 0)->inputs.count; }
-uint32_t opc_model_output_count(const opc_interpreter *it) { return graph_of(it, 0)->outputs.count; }
+uint32_t opc_model_input_count(const opc_interpreter *it) {
+    return graph_of(it, 0)->inputs.count;
+}
+uint32_t opc_model_output_count(const opc_interpreter *it) {
+    return graph_of(it, 0)->outputs.count;
+}
 
-uint32_t opc_subgraph_input_count(const opc_node *node, int32_t g) { return graph_of(node->it, g)->inputs.count; }
-uint32_t opc_subgraph_output_count(const opc_node *node, int32_t g) { return graph_of(node->it, g)->outputs.count; }
+uint32_t opc_subgraph_input_count(const opc_node *node, int32_t g) {
+    return graph_of(node->it, g)->inputs.count;
+}
+uint32_t opc_subgraph_output_count(const opc_node *node, int32_t g) {
+    return graph_of(node->it, g)->outputs.count;
+}
 
 bool opc_subgraph_input(const opc_node *node, int32_t g, uint32_t i, opc_tensor *view) {
     const graph *callee = graph_of(node->it, g);

@@ -16,7 +16,9 @@ static bool spend(checker *c, uint32_t steps) {
     return enough;
 }
 
-static opc_status invalid(const checker *c, const char *why) { return fail(c->it, OPC_INVALID_MODEL, why); }
+static opc_status invalid(const checker *c, const char *why) {
+    return fail(c->it, OPC_INVALID_MODEL, why);
+}
 #ifdef OPC_NO_TEXT
 #define INVALID(c, why) invalid((c), NULL)
 #else
@@ -24,9 +26,13 @@ static opc_status invalid(const checker *c, const char *why) { return fail(c->it
 #endif
 
 /* A vector of tables or of int32 that must be sound; an absent one is empty. */
-static bool sound(checker *c, fb_vector v) { return v.at != FB_BROKEN && spend(c, v.count + 1); }
+static bool sound(checker *c, fb_vector v) {
+    return v.at != FB_BROKEN && spend(c, v.count + 1);
+}
 
-static fb_vector vector_of(checker *c, uint32_t table, uint32_t slot) { return fb_vec(&c->file, table, slot, 4, 4); }
+static fb_vector vector_of(checker *c, uint32_t table, uint32_t slot) {
+    return fb_vec(&c->file, table, slot, 4, 4);
+}
 
 /* Product of the dimensions, or UINT32_MAX when one is negative or the bytes exceed the limit. */
 static uint32_t elements_of(const checker *c, fb_vector shape) {
@@ -48,7 +54,9 @@ static uint32_t elements_of(const checker *c, fb_vector shape) {
     return empty ? 0 : elements;
 }
 
-static bool scale_is_sound(uint32_t bits) { return bits < 0x7F800000U; /* not negative, not infinite, not NaN */ }
+static bool scale_is_sound(uint32_t bits) {
+    return bits < 0x7F800000U; /* not negative, not infinite, not NaN */
+}
 
 static opc_status check_quantization(checker *c, uint32_t tensor, fb_vector shape) {
     const fb_file *f = &c->file;

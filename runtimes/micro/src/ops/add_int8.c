@@ -2,7 +2,9 @@
 
 enum { LEFT_SHIFT = 20 };
 
-static opc_status prepare(opc_node *node) { return opc_sum_prepare(node, LEFT_SHIFT); }
+static opc_status prepare(opc_node *node) {
+    return opc_sum_prepare(node, LEFT_SHIFT);
+}
 
 static opc_status invoke(opc_node *node) {
     opc_binary t;
@@ -25,8 +27,8 @@ static opc_status invoke(opc_node *node) {
 }
 
 const opc_op opc_add_int8 = {.code = OPC_CODE_ADD,
-                           .key = OPC_KEY_INPUT0,
-                           .flags = OPC_INPLACE_INPUT0 | OPC_INPLACE_INPUT1,
-                           .types = OPC_BIT(OPC_INT8),
-                           .prepare = prepare,
-                           .invoke = invoke};
+                             .key = OPC_KEY_INPUT0,
+                             .flags = OPC_INPLACE_INPUT0 | OPC_INPLACE_INPUT1,
+                             .types = OPC_BIT(OPC_INT8),
+                             .prepare = prepare,
+                             .invoke = invoke};

@@ -46,7 +46,8 @@ static opc_status prepare(opc_node *node) {
     opc_tensor x;
     opc_tensor y;
     wanted want;
-    if (!opc_input(node, 0, &x) || !opc_output(node, 0, &y) || opc_input_count(node) > 2 || opc_output_count(node) != 1) {
+    if (!opc_input(node, 0, &x) || !opc_output(node, 0, &y) || opc_input_count(node) > 2 ||
+        opc_output_count(node) != 1) {
         return OPC_FAIL(node, OPC_INVALID_MODEL, "needs one or two inputs and one output");
     }
     if (x.dtype != y.dtype || x.elements != y.elements) {

@@ -4,10 +4,16 @@
 
 /* The outputs of the node hold the loop's state; condition and body have tensors of their own. */
 
-static int32_t condition_of(const opc_node *node) { return opc_option_i32(node, 0, 0); }
-static int32_t body_of(const opc_node *node) { return opc_option_i32(node, 1, 0); }
+static int32_t condition_of(const opc_node *node) {
+    return opc_option_i32(node, 0, 0);
+}
+static int32_t body_of(const opc_node *node) {
+    return opc_option_i32(node, 1, 0);
+}
 
-static bool alike(const opc_tensor *a, const opc_tensor *b) { return a->dtype == b->dtype && opc_same_shape(a, b); }
+static bool alike(const opc_tensor *a, const opc_tensor *b) {
+    return a->dtype == b->dtype && opc_same_shape(a, b);
+}
 
 static opc_status check_state(opc_node *node, uint32_t i) {
     opc_tensor out;
