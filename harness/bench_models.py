@@ -26,7 +26,8 @@ def hello_model() -> bytes:
     activations = [
         TensorDef(f"layer{n}", "int8", (1, units), quant=Quant((0.05,), (0,))) for n, units in enumerate(HELLO_UNITS)
     ]
-    constants, nodes = [], []
+    constants: list[TensorDef] = []
+    nodes: list[Node] = []
     for number, (depth, units) in enumerate(pairwise(HELLO_UNITS)):
         at = len(activations) + len(constants)
         constants += _dense(number, depth, units)

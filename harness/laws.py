@@ -155,7 +155,8 @@ def raised(subject: Subject, argument: Any) -> Sequence[Case]:
         if data.dtype.kind in "iu":
             _, high = integer_range(data.dtype.name)
             return np.minimum(data.astype(np.int64) + 1, high).astype(data.dtype)
-        return (data + np.abs(data) / 4 + np.float32(2.0**-10)).astype(data.dtype)
+        with np.errstate(all="ignore"):
+            return (data + np.abs(data) / 4 + np.float32(2.0**-10)).astype(data.dtype)
 
     return [map_fed(subject.case, slot, raise_)]
 

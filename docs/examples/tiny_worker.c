@@ -4,11 +4,8 @@
  *   opconform smoke "exec:./tiny_worker"
  *   opconform run --runtime "exec:./tiny_worker" --op ADD --row int8
  *
- * It reads frames from stdin and writes one answer to stdout for each (docs/wire.md). Three things matter
- * for a worker of your own: nothing else may reach stdout, every frame gets an answer with its sequence
- * number, and what you cannot do is said as ERROR instead of done wrongly.
- *
- * All numbers of the wire and of .tflite files are little-endian; so must the machine be that runs this. */
+ * For a worker of your own: nothing but answers may reach stdout, every frame gets an answer with its sequence number
+ * (docs/wire.md), and what you cannot do is said as ERROR instead of done wrongly. Runs on little-endian machines. */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -58,7 +55,6 @@ static void fail(uint16_t code, const char *text) {
 }
 
 /* --- reading the flatbuffer: every read is checked against the size of the file --- */
-
 static uint32_t load(uint32_t at, uint32_t size) {
     uint32_t value = 0;
     if (at > request_size || size > request_size - at) {
@@ -134,7 +130,6 @@ static void read_tensor(uint32_t graph, uint32_t index, tensor *out) {
 }
 
 /* --- opening a model --- */
-
 static void check_tensors(void) {
     uint32_t index;
     const tensor *first = &opened.tensors[0];
@@ -213,7 +208,6 @@ static void open_model(void) {
 }
 
 /* --- the kernels --- */
-
 static double real_value(const tensor *t, const uint8_t *data, uint32_t index) {
     float value;
     if (t->dtype == INT8) {
@@ -245,20 +239,15 @@ static void invoke(const uint8_t *const inputs[2], uint8_t *output) {
 }
 
 /* --- frames --- */
-
 static void put(const void *data, uint32_t size) {
     memcpy(answer + HEADER + answer_size, data, size);
     answer_size += size;
 }
 
 static void put_u32(uint32_t value) { put(&value, 4); }
-
 static void put_pair(uint32_t first, uint32_t second) { put_u32(first | second << 16); } /* two u16 */
-
 static void put_padding(void) { put("\0\0\0", (0U - answer_size) & 3U); }
-
 static uint32_t data_bytes(const tensor *t) { return t->dtype == INT8 ? t->elements : 4 * t->elements; }
-
 static void put_tensor_head(const tensor *t, uint32_t bytes) {
     const uint8_t head[4] = {t->dtype, t->rank, 0, 0};
     put(head, 4);
@@ -358,12 +347,22 @@ static int send_answer(uint8_t kind, uint32_t sequence) {
 
 static void answer_frame(uint8_t kind) {
     switch (kind) {
-    case HELLO: answer_hello(); break;
-    case OPEN: answer_open(); break;
-    case RUN: answer_run(); break;
-    case CLOSE: opened.inputs = 0; break;
-    case BYE: break;
-    default: fail(BAD_FRAME, "unknown kind, allowed are 1 to 5");
+        case HELLO:
+            answer_hello();
+            break;
+        case OPEN:
+            answer_open();
+            break;
+        case RUN:
+            answer_run();
+            break;
+        case CLOSE:
+            opened.inputs = 0;
+            break;
+        case BYE:
+            break;
+        default:
+            fail(BAD_FRAME, "unknown kind, allowed are 1 to 5");
     }
 }
 
