@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -56,6 +57,11 @@ def without_times(value: Any) -> Any:
     return [without_times(part) for part in value] if isinstance(value, list) else value
 
 
+def _heed_ctrl_c() -> None:
+    """Undo what a shell gives to jobs in the background, CI's among them: an interrupt that is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def user(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> SimpleNamespace:
     """What a test needs to play the user."""
@@ -67,7 +73,7 @@ def user(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> SimpleNamespace:
     def program(*arguments: object, env: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [*PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
-            env={**os.environ, **(env or {})}, **options,
+            env={**os.environ, **(env or {})}, preexec_fn=_heed_ctrl_c, **options,
         )  # fmt: skip
 
     def runtime(text: str = "", name: str = "Echo") -> str:
