@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from opconform.harness.generate import structure
@@ -38,6 +37,3 @@ def coverage_line(spec: OpSpec, row: str, counts: Mapping[str, int]) -> dict[str
     """Return the log line: every goal with its number of cases, 0 where none exercised it."""
     every = {goal: counts.get(goal, 0) for goal in goals(spec, row)}
     return {"kind": "coverage", "op": spec.op, "row": row, "clauses": every | dict(sorted(counts.items()))}
-
-
-Counts = Counter[str]

@@ -136,6 +136,40 @@ def _described(tensor: Any) -> Line:
     }
 
 
+def agreement_line(case: Case, outcomes: Mapping[str, Outcome]) -> Line | None:
+    """Return who differs from whom, None where all agree: by equality, so only where no output is a float."""
+    produced = {label: o for label, o in outcomes.items() if isinstance(o, Produced)}
+    if len(produced) < 2 or any(t.dtype.startswith("float") for t in case.outputs):
+        return None
+    groups: dict[bytes, list[str]] = {}
+    for label, outcome in produced.items():
+        key = b"|".join(np.ascontiguousarray(y).tobytes() for vector in outcome.outputs for y in vector)
+        groups.setdefault(key, []).append(label)
+    if len(groups) < 2:
+        return None
+    singles = [g[0] for g in groups.values() if len(g) == 1]
+    return {
+        "kind": "agreement",
+        "case": case.id,
+        "op": case.op,
+        "row": case.row,
+        "outlier": singles[0] if len(singles) == 1 and len(groups) == 2 and len(produced) > 2 else "",
+        "groups": sorted(groups.values()),
+        "error": _largest_difference([list(o.outputs) for o in produced.values()]),
+        "unit": "lsb",
+    }
+
+
+def _largest_difference(runs: Sequence[Sequence[Sequence[Array]]]) -> float:
+    worst = 0.0
+    for other in runs[1:]:
+        for a, b in zip(runs[0], other, strict=True):
+            for x, y in zip(a, b, strict=False):
+                if np.shape(x) == np.shape(y) and np.size(x):
+                    worst = max(worst, float(np.max(np.abs(x.astype(np.float64) - y.astype(np.float64)))))
+    return worst
+
+
 def model_text(model: bytes) -> str:
     """Return a model as base64."""
     return base64.b64encode(model).decode("ascii")

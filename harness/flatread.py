@@ -69,12 +69,8 @@ def _read(data: bytes) -> ModelView:
         raise ValueError("it holds no graph")
     main = graphs[0]
     tensors = tuple(_tensor(table) for table in _tables(main, schema.SUBGRAPH["tensors"]))
-    operations = tuple(
-        Operation(
-            index, codes[_scalar(table, schema.OPERATOR["opcode_index"], kinds.Uint32Flags, 0)], _output_list(table)
-        )
-        for index, table in enumerate(_tables(main, schema.SUBGRAPH["operators"]))
-    )
+    nodes = enumerate(_tables(main, schema.SUBGRAPH["operators"]))
+    operations = tuple(Operation(index, codes[_code_index(table)], _output_list(table)) for index, table in nodes)
     inputs = _integers(main, schema.SUBGRAPH["inputs"])
     outputs = _integers(main, schema.SUBGRAPH["outputs"])
     for index in (*inputs, *outputs):

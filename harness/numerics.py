@@ -63,14 +63,6 @@ def dequantize(q: Array, quant: Quant) -> Array:
     return np.asarray(scale * (np.asarray(q, dtype=np.float64) - zero))
 
 
-def quantize_real(x: Array, quant: Quant, dtype: str) -> Array:
-    """Return the real-valued position of x on the quanta's grid: x / scale + zero_point, clamped, not rounded."""
-    rank = np.ndim(x)
-    scale, zero = along_axis(quant.scale, quant.axis, rank), along_axis(quant.zero_point, quant.axis, rank)
-    low, high = integer_range(dtype)
-    return np.asarray(np.clip(np.asarray(x, dtype=np.float64) / scale + zero, low, high))
-
-
 def quantize(x: Array, quant: Quant, dtype: str) -> Array:
     """Round to the nearest quantum (halves away from zero) and clamp to the dtype; int64 values."""
     rank = np.ndim(x)

@@ -124,7 +124,7 @@ def run_case(
         if verdict.kind == "pass" and not built.case.violates and isinstance(outcome, Produced):
             run_laws(spec, seat, judged, model, outcome, oracle, tier, tally)
     if not built.case.violates:
-        compare_seats(built, outcomes, tally)
+        note_agreement(built.case, outcomes, tally)
     return outcomes
 
 
@@ -333,45 +333,11 @@ def _record_law(spec: OpSpec, seat: Seat, judged: Judge, law: Law, broken: Broke
         )
 
 
-def compare_seats(built: Built, outcomes: Mapping[str, Outcome], tally: Tally) -> None:
-    """Note who differs from whom: integer rows by equality."""
-    produced = {label: o for label, o in outcomes.items() if isinstance(o, Produced)}
-    if len(produced) < 2 or tally.agreements >= MOST_AGREEMENTS:
-        return
-    if any(t.dtype.startswith("float") for t in built.case.outputs):
-        return
-    groups: dict[bytes, list[str]] = {}
-    for label, outcome in produced.items():
-        key = b"|".join(np.ascontiguousarray(y).tobytes() for vector in outcome.outputs for y in vector)
-        groups.setdefault(key, []).append(label)
-    if len(groups) < 2:
-        return
-    tally.agreements += 1
-    singles = [g[0] for g in groups.values() if len(g) == 1]
-    outlier = singles[0] if len(singles) == 1 and len(groups) == 2 and len(produced) > 2 else ""
-    case = built.case
-    tally.lines.append(
-        {
-            "kind": "agreement",
-            "case": case.id,
-            "op": case.op,
-            "row": case.row,
-            "outlier": outlier,
-            "groups": sorted(groups.values()),
-            "error": _largest_difference([list(o.outputs) for o in produced.values()]),
-            "unit": "lsb",
-        }
-    )
-
-
-def _largest_difference(runs: Sequence[Sequence[Sequence[Any]]]) -> float:
-    worst = 0.0
-    for other in runs[1:]:
-        for a, b in zip(runs[0], other, strict=True):
-            for x, y in zip(a, b, strict=False):
-                if np.shape(x) == np.shape(y) and np.size(x):
-                    worst = max(worst, float(np.max(np.abs(x.astype(np.float64) - y.astype(np.float64)))))
-    return worst
+def note_agreement(case: Case, outcomes: Mapping[str, Outcome], tally: Tally) -> None:
+    """Write who differs from whom, for the first few cases of a row."""
+    if tally.agreements < MOST_AGREEMENTS and (line := events.agreement_line(case, outcomes)) is not None:
+        tally.agreements += 1
+        tally.lines.append(line)
 
 
 def replay_known(spec: OpSpec, row: str, seat: Seat, oracle: Oracle, tally: Tally) -> None:

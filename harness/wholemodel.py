@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from opconform.harness import schema
-from opconform.harness.flatread import ModelError, ModelView, Operation, random_inputs
+from opconform.harness.flatread import ModelError, ModelView, Operation
 from opconform.harness.isolate import Executor
 from opconform.harness.model import Array, Crashed, Declined, Infra, Outcome, Produced, Rejected, TensorType, TimedOut
 
@@ -169,8 +169,3 @@ def _description(outcome: Outcome) -> str:
             return f"no answer within {seconds:g} s"
         case Infra(detail=detail):
             return f"target failed: {detail}"
-
-
-def draw_inputs(view: ModelView, seed: int, vectors: int) -> list[tuple[Array, ...]]:
-    """Return input vectors from a seed."""
-    return random_inputs(view, seed, vectors)

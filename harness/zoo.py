@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -34,7 +34,6 @@ SCALE_BITS = 12
 SOFTMAX_QUANT = Quant((1 / 256,), (-128,))
 KEEPS_SCALE = frozenset({"MAX_POOL_2D"})
 
-Kernels = Mapping[str, Callable[..., Any]]
 Pairs = Sequence[tuple[Array, Array]]
 
 

@@ -12,7 +12,7 @@ from rich.table import Column, Table
 
 from opconform.harness import budgets
 from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, INFRASTRUCTURE, console
-from opconform.harness.flatread import ModelError, ModelView, read_model
+from opconform.harness.flatread import ModelError, ModelView, random_inputs, read_model
 from opconform.harness.isolate import Executor, connect
 from opconform.harness.model import Infra, Produced
 from opconform.harness.registry import resolve
@@ -23,7 +23,6 @@ from opconform.harness.wholemodel import (
     Ran,
     describe,
     difference,
-    draw_inputs,
     execute,
     find_culprit,
     load_inputs,
@@ -59,7 +58,7 @@ def model(
     view = _load(file)
     executors, missing = _connect(runtime or list(DEFAULT))
     try:
-        fed = load_inputs(inputs, view) if inputs else draw_inputs(view, seed, vectors)
+        fed = load_inputs(inputs, view) if inputs else random_inputs(view, seed, vectors)
         ran = execute(executors, view.data, fed)
         differences = _compare(ran)
         base = next((r for r in ran if r.outputs is not None), None)

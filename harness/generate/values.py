@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -126,6 +126,3 @@ def exhaustive(dtypes: Sequence[str], chunk: int = 256) -> list[tuple[Array, ...
     grid: Sequence[Array] = np.meshgrid(*ranges, indexing="ij") if len(ranges) > 1 else ranges
     flat = [axis.reshape(-1, chunk).astype(DTYPES[d][0]) for axis, d in zip(grid, dtypes, strict=True)]
     return [tuple(axis[i] for axis in flat) for i in range(flat[0].shape[0])]
-
-
-Fill = Callable[..., Array]
