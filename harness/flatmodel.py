@@ -41,6 +41,8 @@ class Node:
     options: Mapping[str, Any] = field(default_factory=dict)
     version: int = 1
     custom: str = ""  # name of a CUSTOM op; then `op` is "CUSTOM"
+    custom_options: bytes = b""  # what a CUSTOM op is told, usually a FlexBuffer map
+    intermediates: tuple[int, ...] = ()  # tensors that only carry the quantization of values inside the op
     code: int | None = None  # overrides the builtin code: for models that must be refused
 
 
@@ -148,23 +150,33 @@ def _operator(node: Node, codes: dict[tuple[int, str, int], int]) -> Table:
     slots = schema.OPERATOR
     code, table = _resolve(node)
     number = codes.setdefault((code, node.custom, node.version), len(codes))
-    options: tuple[Stored, ...] = ()
-    if table:
-        kind = (slots["options_type"], "B", schema.OPTIONS[table].code)
-        options = (kind, (slots["options"], REFERENCE, _options(table, node.options)))
     return Table(
         (
             *scalar(slots["opcode_index"], "I", number, 0),
             (slots["inputs"], REFERENCE, _vector(node.inputs, np.int32)),
             (slots["outputs"], REFERENCE, _vector(node.outputs, np.int32)),
-            *options,
+            *(_union(table, node.options) if table else ()),
+            *_bytes(slots["custom_options"], node.custom_options),
+            *(((slots["intermediates"], REFERENCE, _vector(node.intermediates, np.int32)),) * bool(node.intermediates)),
         )
     )
 
 
+def _union(table: str, values: Mapping[str, Any]) -> tuple[Stored, ...]:
+    """Store an option table with its type code, in the union that has it."""
+    options = schema.OPTIONS[table]
+    name = "options" if options.union == 1 else "options_2"
+    return (
+        (schema.OPERATOR[f"{name}_type"], "B", options.code),
+        (schema.OPERATOR[name], REFERENCE, _options(table, values)),
+    )
+
+
+def _bytes(slot: int, data: bytes) -> tuple[Stored, ...]:
+    return ((slot, REFERENCE, vector(data, len(data), ALIGNMENT)),) if data else ()
+
+
 def _resolve(node: Node) -> tuple[int, str]:
-    if node.custom:
-        return 32, ""
     if node.code is not None:
         return node.code, ""
     if node.op not in schema.OPS:
@@ -182,15 +194,16 @@ def _options(table: str, values: Mapping[str, Any]) -> Table:
 
 def _option(field_: schema.Field, value: Any) -> tuple[Stored, ...]:
     slot, default = field_.slot, field_.default
+    width, _, enum = field_.kind.partition(":")
+    if enum:
+        return scalar(slot, "i" if width == "enum32" else "b", schema.ENUMS[enum].index(value), default)
     match field_.kind:
         case "string":
             return ((slot, REFERENCE, string(value)),)
         case "int32s":
             return ((slot, REFERENCE, _vector(value, np.int32)),)
-        case "enum:activation":
-            return scalar(slot, "b", schema.ACTIVATIONS.index(value), default)
-        case "enum:padding":
-            return scalar(slot, "b", schema.PADDINGS.index(value), default)
+        case "float32s":
+            return ((slot, REFERENCE, _vector(value, np.float32)),)
         case "dtype":
             return scalar(slot, "b", DTYPES[value][1], default)
         case "int8":

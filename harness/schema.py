@@ -1,139 +1,22 @@
 """What a .tflite file is made of, as data: builtin codes, option tables, field slots.
 
-Facts of the public TFLite schema (file identifier TFL3, version 3), limited to what
-opconform writes and reads. Names of option fields are the attribute names of the specs.
+Facts of the public TFLite schema (file identifier TFL3, version 3): every builtin operator that LiteRT registers
+outside StableHLO, and CUSTOM. The option tables stand in schema_options.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from opconform.harness.schema_options import ENUMS, OPTIONS, Field, Options
+
+__all__ = ["ENUMS", "OPTIONS", "Field", "Options"]
 
 FILE_IDENTIFIER = b"TFL3"
 SCHEMA_VERSION = 3
 
-PADDINGS = ("SAME", "VALID")
-ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One scalar, string or vector field of an option table.
-
-    `kind` is int8, int32, int64, bool, float32, enum:<names>, dtype, string, int32s or
-    subgraph; `default` is what a reader assumes when the field is not stored.
-    """
-
-    slot: int
-    kind: str
-    default: float | int | str = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """One table of the BuiltinOptions union: its type code and its fields by name."""
-
-    code: int
-    fields: Mapping[str, Field]
-
-
-_ACTIVATION = "enum:activation"
-_PADDING = "enum:padding"
-
-
-def _fields(**slots: tuple[int, str] | tuple[int, str, int]) -> Mapping[str, Field]:
-    return {name: Field(*slot) for name, slot in slots.items()}
-
-
-def _activation_only() -> Mapping[str, Field]:
-    return _fields(activation=(0, _ACTIVATION))
-
-
-OPTIONS: Mapping[str, Options] = {
-    "Conv2DOptions": Options(
-        1,
-        _fields(
-            padding=(0, _PADDING),
-            stride_w=(1, "int32"),
-            stride_h=(2, "int32"),
-            activation=(3, _ACTIVATION),
-            dilation_w=(4, "int32", 1),
-            dilation_h=(5, "int32", 1),
-            quantized_bias_type=(6, "dtype"),
-        ),
-    ),
-    "DepthwiseConv2DOptions": Options(
-        2,
-        _fields(
-            padding=(0, _PADDING),
-            stride_w=(1, "int32"),
-            stride_h=(2, "int32"),
-            depth_multiplier=(3, "int32"),
-            activation=(4, _ACTIVATION),
-            dilation_w=(5, "int32", 1),
-            dilation_h=(6, "int32", 1),
-        ),
-    ),
-    "Pool2DOptions": Options(
-        5,
-        _fields(
-            padding=(0, _PADDING),
-            stride_w=(1, "int32"),
-            stride_h=(2, "int32"),
-            filter_w=(3, "int32"),
-            filter_h=(4, "int32"),
-            activation=(5, _ACTIVATION),
-        ),
-    ),
-    "SVDFOptions": Options(6, _fields(rank=(0, "int32"), activation=(1, _ACTIVATION))),
-    "FullyConnectedOptions": Options(
-        8,
-        _fields(
-            activation=(0, _ACTIVATION),
-            weights_format=(1, "int8"),
-            keep_num_dims=(2, "bool"),
-            asymmetric_quantize_inputs=(3, "bool"),
-            quantized_bias_type=(4, "dtype"),
-        ),
-    ),
-    "SoftmaxOptions": Options(9, _fields(beta=(0, "float32"))),
-    "ConcatenationOptions": Options(10, _fields(axis=(0, "int32"), activation=(1, _ACTIVATION))),
-    "AddOptions": Options(11, _fields(activation=(0, _ACTIVATION), pot_scale_int16=(1, "bool", 1))),
-    "L2NormOptions": Options(12, _activation_only()),
-    "ResizeBilinearOptions": Options(15, _fields(align_corners=(2, "bool"), half_pixel_centers=(3, "bool"))),
-    "ReshapeOptions": Options(17, _fields(new_shape=(0, "int32s"))),
-    "MulOptions": Options(21, _activation_only()),
-    "PadOptions": Options(22, {}),
-    "GatherOptions": Options(23, _fields(axis=(0, "int32"), batch_dims=(1, "int32"))),
-    "ReducerOptions": Options(27, _fields(keep_dims=(0, "bool"))),
-    "SubOptions": Options(28, _fields(activation=(0, _ACTIVATION), pot_scale_int16=(1, "bool", 1))),
-    "DivOptions": Options(29, _activation_only()),
-    "StridedSliceOptions": Options(
-        32,
-        _fields(
-            begin_mask=(0, "int32"),
-            end_mask=(1, "int32"),
-            ellipsis_mask=(2, "int32"),
-            new_axis_mask=(3, "int32"),
-            shrink_axis_mask=(4, "int32"),
-            offset=(5, "bool"),
-        ),
-    ),
-    "ExpOptions": Options(33, {}),
-    "DequantizeOptions": Options(38, {}),
-    "ArgMaxOptions": Options(40, _fields(output_type=(0, "dtype"))),
-    "LessOptions": Options(41, {}),
-    "AbsOptions": Options(78, {}),
-    "WhereOptions": Options(85, {}),
-    "QuantizeOptions": Options(89, {}),
-    "HardSwishOptions": Options(91, {}),
-    "WhileOptions": Options(93, _fields(cond=(0, "subgraph"), body=(1, "subgraph"))),
-    "SelectV2Options": Options(98, {}),
-    "VarHandleOptions": Options(111, _fields(container=(0, "string"), shared_name=(1, "string"))),
-    "ReadVariableOptions": Options(112, {}),
-    "AssignVariableOptions": Options(113, {}),
-    "RandomOptions": Options(114, _fields(seed=(0, "int64"), seed2=(1, "int64"))),
-}
+PADDINGS = ENUMS["padding"]
+ACTIVATIONS = ENUMS["activation"]
 
 #: op -> (builtin code, option table or "")
 OPS: Mapping[str, tuple[int, str]] = {
@@ -142,37 +25,161 @@ OPS: Mapping[str, tuple[int, str]] = {
     "CONCATENATION": (2, "ConcatenationOptions"),
     "CONV_2D": (3, "Conv2DOptions"),
     "DEPTHWISE_CONV_2D": (4, "DepthwiseConv2DOptions"),
+    "DEPTH_TO_SPACE": (5, "DepthToSpaceOptions"),
     "DEQUANTIZE": (6, "DequantizeOptions"),
+    "EMBEDDING_LOOKUP": (7, ""),
+    "FLOOR": (8, ""),
     "FULLY_CONNECTED": (9, "FullyConnectedOptions"),
+    "HASHTABLE_LOOKUP": (10, ""),
     "L2_NORMALIZATION": (11, "L2NormOptions"),
+    "L2_POOL_2D": (12, "Pool2DOptions"),
+    "LOCAL_RESPONSE_NORMALIZATION": (13, "LocalResponseNormalizationOptions"),
     "LOGISTIC": (14, ""),
+    "LSH_PROJECTION": (15, "LSHProjectionOptions"),
+    "LSTM": (16, "LSTMOptions"),
     "MAX_POOL_2D": (17, "Pool2DOptions"),
     "MUL": (18, "MulOptions"),
+    "RELU": (19, ""),
+    "RELU_N1_TO_1": (20, ""),
+    "RELU6": (21, ""),
     "RESHAPE": (22, "ReshapeOptions"),
     "RESIZE_BILINEAR": (23, "ResizeBilinearOptions"),
+    "RNN": (24, "RNNOptions"),
     "SOFTMAX": (25, "SoftmaxOptions"),
+    "SPACE_TO_DEPTH": (26, "SpaceToDepthOptions"),
     "SVDF": (27, "SVDFOptions"),
     "TANH": (28, ""),
+    "SKIP_GRAM": (30, "SkipGramOptions"),
+    "CUSTOM": (32, ""),
+    "EMBEDDING_LOOKUP_SPARSE": (33, "EmbeddingLookupSparseOptions"),
     "PAD": (34, "PadOptions"),
+    "UNIDIRECTIONAL_SEQUENCE_RNN": (35, "SequenceRNNOptions"),
     "GATHER": (36, "GatherOptions"),
+    "BATCH_TO_SPACE_ND": (37, "BatchToSpaceNDOptions"),
+    "SPACE_TO_BATCH_ND": (38, "SpaceToBatchNDOptions"),
+    "TRANSPOSE": (39, "TransposeOptions"),
     "MEAN": (40, "ReducerOptions"),
     "SUB": (41, "SubOptions"),
     "DIV": (42, "DivOptions"),
+    "SQUEEZE": (43, "SqueezeOptions"),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": (44, "UnidirectionalSequenceLSTMOptions"),
     "STRIDED_SLICE": (45, "StridedSliceOptions"),
+    "BIDIRECTIONAL_SEQUENCE_RNN": (46, "BidirectionalSequenceRNNOptions"),
     "EXP": (47, "ExpOptions"),
+    "TOPK_V2": (48, "TopKV2Options"),
+    "SPLIT": (49, "SplitOptions"),
+    "LOG_SOFTMAX": (50, "LogSoftmaxOptions"),
+    "BIDIRECTIONAL_SEQUENCE_LSTM": (52, "BidirectionalSequenceLSTMOptions"),
+    "CAST": (53, "CastOptions"),
+    "PRELU": (54, ""),
+    "MAXIMUM": (55, "MaximumMinimumOptions"),
     "ARG_MAX": (56, "ArgMaxOptions"),
+    "MINIMUM": (57, "MaximumMinimumOptions"),
     "LESS": (58, "LessOptions"),
+    "NEG": (59, "NegOptions"),
+    "PADV2": (60, "PadV2Options"),
+    "GREATER": (61, "GreaterOptions"),
+    "GREATER_EQUAL": (62, "GreaterEqualOptions"),
+    "LESS_EQUAL": (63, "LessEqualOptions"),
+    "SELECT": (64, "SelectOptions"),
+    "SLICE": (65, "SliceOptions"),
+    "SIN": (66, ""),
+    "TRANSPOSE_CONV": (67, "TransposeConvOptions"),
+    "SPARSE_TO_DENSE": (68, "SparseToDenseOptions"),
+    "TILE": (69, "TileOptions"),
+    "EXPAND_DIMS": (70, "ExpandDimsOptions"),
+    "EQUAL": (71, "EqualOptions"),
+    "NOT_EQUAL": (72, "NotEqualOptions"),
+    "LOG": (73, ""),
+    "SUM": (74, "ReducerOptions"),
+    "SQRT": (75, ""),
     "RSQRT": (76, ""),
+    "SHAPE": (77, "ShapeOptions"),
+    "POW": (78, "PowOptions"),
+    "ARG_MIN": (79, "ArgMinOptions"),
+    "FAKE_QUANT": (80, "FakeQuantOptions"),
+    "REDUCE_PROD": (81, "ReducerOptions"),
+    "REDUCE_MAX": (82, "ReducerOptions"),
+    "PACK": (83, "PackOptions"),
+    "LOGICAL_OR": (84, "LogicalOrOptions"),
+    "ONE_HOT": (85, "OneHotOptions"),
+    "LOGICAL_AND": (86, "LogicalAndOptions"),
+    "LOGICAL_NOT": (87, "LogicalNotOptions"),
+    "UNPACK": (88, "UnpackOptions"),
+    "REDUCE_MIN": (89, "ReducerOptions"),
+    "FLOOR_DIV": (90, "FloorDivOptions"),
+    "REDUCE_ANY": (91, "ReducerOptions"),
+    "SQUARE": (92, "SquareOptions"),
+    "ZEROS_LIKE": (93, "ZerosLikeOptions"),
+    "FILL": (94, "FillOptions"),
+    "FLOOR_MOD": (95, "FloorModOptions"),
+    "RANGE": (96, "RangeOptions"),
+    "RESIZE_NEAREST_NEIGHBOR": (97, "ResizeNearestNeighborOptions"),
+    "LEAKY_RELU": (98, "LeakyReluOptions"),
+    "SQUARED_DIFFERENCE": (99, "SquaredDifferenceOptions"),
+    "MIRROR_PAD": (100, "MirrorPadOptions"),
     "ABS": (101, "AbsOptions"),
+    "SPLIT_V": (102, "SplitVOptions"),
+    "UNIQUE": (103, "UniqueOptions"),
+    "CEIL": (104, ""),
+    "REVERSE_V2": (105, "ReverseV2Options"),
+    "ADD_N": (106, "AddNOptions"),
+    "GATHER_ND": (107, "GatherNdOptions"),
+    "COS": (108, "CosOptions"),
     "WHERE": (109, "WhereOptions"),
+    "RANK": (110, "RankOptions"),
+    "ELU": (111, ""),
+    "REVERSE_SEQUENCE": (112, "ReverseSequenceOptions"),
+    "MATRIX_DIAG": (113, "MatrixDiagOptions"),
     "QUANTIZE": (114, "QuantizeOptions"),
+    "MATRIX_SET_DIAG": (115, "MatrixSetDiagOptions"),
+    "ROUND": (116, ""),
     "HARD_SWISH": (117, "HardSwishOptions"),
+    "IF": (118, "IfOptions"),
     "WHILE": (119, "WhileOptions"),
+    "NON_MAX_SUPPRESSION_V4": (120, "NonMaxSuppressionV4Options"),
+    "NON_MAX_SUPPRESSION_V5": (121, "NonMaxSuppressionV5Options"),
+    "SCATTER_ND": (122, "ScatterNdOptions"),
     "SELECT_V2": (123, "SelectV2Options"),
+    "DENSIFY": (124, "DensifyOptions"),
+    "SEGMENT_SUM": (125, "SegmentSumOptions"),
+    "BATCH_MATMUL": (126, "BatchMatMulOptions"),
+    "CUMSUM": (128, "CumsumOptions"),
+    "CALL_ONCE": (129, "CallOnceOptions"),
+    "BROADCAST_TO": (130, "BroadcastToOptions"),
+    "RFFT2D": (131, "Rfft2dOptions"),
+    "CONV_3D": (132, "Conv3DOptions"),
+    "IMAG": (133, ""),
+    "REAL": (134, ""),
+    "COMPLEX_ABS": (135, ""),
+    "HASHTABLE": (136, "HashtableOptions"),
+    "HASHTABLE_FIND": (137, "HashtableFindOptions"),
+    "HASHTABLE_IMPORT": (138, "HashtableImportOptions"),
+    "HASHTABLE_SIZE": (139, "HashtableSizeOptions"),
+    "REDUCE_ALL": (140, "ReducerOptions"),
+    "CONV_3D_TRANSPOSE": (141, "Conv3DOptions"),
     "VAR_HANDLE": (142, "VarHandleOptions"),
     "READ_VARIABLE": (143, "ReadVariableOptions"),
     "ASSIGN_VARIABLE": (144, "AssignVariableOptions"),
+    "BROADCAST_ARGS": (145, ""),
+    "RANDOM_STANDARD_NORMAL": (146, "RandomOptions"),
+    "BUCKETIZE": (147, "BucketizeOptions"),
     "RANDOM_UNIFORM": (148, "RandomOptions"),
+    "MULTINOMIAL": (149, "RandomOptions"),
+    "GELU": (150, "GeluOptions"),
+    "DYNAMIC_UPDATE_SLICE": (151, "DynamicUpdateSliceOptions"),
+    "RELU_0_TO_1": (152, ""),
+    "UNSORTED_SEGMENT_PROD": (153, "UnsortedSegmentProdOptions"),
+    "UNSORTED_SEGMENT_MAX": (154, "UnsortedSegmentMaxOptions"),
+    "UNSORTED_SEGMENT_SUM": (155, "UnsortedSegmentSumOptions"),
+    "ATAN2": (156, "ATan2Options"),
+    "UNSORTED_SEGMENT_MIN": (157, "UnsortedSegmentMinOptions"),
+    "SIGN": (158, "SignOptions"),
+    "BITCAST": (159, "BitcastOptions"),
+    "BITWISE_XOR": (160, "BitwiseXorOptions"),
+    "RIGHT_SHIFT": (161, "RightShiftOptions"),
+    "DILATE": (203, "DilateOptions"),
+    "REDUCE_WINDOW": (205, "ReduceWindowOptions"),
 }
 CODE_TO_OP: Mapping[int, str] = {code: name for name, (code, _) in OPS.items()}
 
@@ -200,5 +207,7 @@ OPERATOR = {
     "options": 4,
     "custom_options": 5,
     "intermediates": 8,
+    "options_2_type": 11,
+    "options_2": 12,
 }
 BUFFER = {"data": 0, "offset": 1, "size": 2}

@@ -54,7 +54,12 @@ class Plan:
 
 def prepare_node(node: Node, services: Services) -> Prepared:
     """Prepare one operator whose shapes are known."""
-    prepared = CONTROL_OPS[node.op](node, services) if node.op in CONTROL_OPS else OPS[node.op](node)
+    if node.op in CONTROL_OPS:
+        prepared = CONTROL_OPS[node.op](node, services)
+    elif node.op in OPS:
+        prepared = OPS[node.op](node)
+    else:
+        raise node.unsupported("no kernel")
     for shape in prepared.shapes:
         if math.prod(shape) >= _MAX_ELEMENTS:
             raise node.unsupported(f"an output of {list(shape)}; at most {_MAX_ELEMENTS} elements are supported")

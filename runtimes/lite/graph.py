@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -58,7 +59,7 @@ class Options:
         offset = self.offsets[field.slot] if field.slot < len(self.offsets) else 0
         if not offset:
             return field.default if not isinstance(field.default, str) else 0
-        code = _SCALARS[field.kind]
+        code = _SCALARS[field.kind.partition(":")[0]]
         if offset + struct.calcsize(code) > self.size:
             raise InvalidModel(f"options field {name} lies outside its table of {self.size} bytes")
         value: float | int = struct.unpack_from(code, self.buffer, self.position + offset)[0]
@@ -66,13 +67,20 @@ class Options:
 
     def vector(self, name: str) -> tuple[int, ...] | None:
         """Return a vector of int32, or None where it is not stored."""
+        return self._vector(name, "i")
+
+    def reals(self, name: str) -> tuple[float, ...] | None:
+        """Return a vector of float32, or None where it is not stored."""
+        return self._vector(name, "f")
+
+    def _vector(self, name: str, code: str) -> tuple[Any, ...] | None:
         at = self._target(name)
         if not at:
             return None
         (count,) = struct.unpack_from("<I", self.buffer, at)
         if at + 4 + 4 * count > len(self.buffer):
             raise InvalidModel(f"options vector {name} of {count} elements runs past the end of the file")
-        return struct.unpack_from(f"<{count}i", self.buffer, at + 4)
+        return struct.unpack_from(f"<{count}{code}", self.buffer, at + 4)
 
     def text(self, name: str) -> str:
         """Return a string field, "" where it is not stored."""
@@ -104,8 +112,8 @@ _SCALARS = {
     "int64": "<q",
     "bool": "<?",
     "float32": "<f",
-    "enum:padding": "<b",
-    "enum:activation": "<b",
+    "enum": "<b",
+    "enum32": "<i",
     "dtype": "<b",
     "subgraph": "<i",
 }

@@ -21,7 +21,8 @@ _WIDTHS = {"<b": 1, "<B": 1, "<i": 4, "<I": 4, "<Q": 8}
 _MAX_RANK = 8
 _MAX_ELEMENTS = 1 << 27  # far above what any model for small machines holds
 _NUMPY = {code: DTYPES[name][0] for code, name in CODE_TO_DTYPE.items()}
-_TABLES = {name: (table.code, table.fields) for name, table in schema.OPTIONS.items()}
+_NO_OPTIONS = schema.Options(0, {})
+_UNIONS = {1: ("options_type", "options"), 2: ("options_2_type", "options_2")}
 
 
 class Table(NamedTuple):
@@ -240,10 +241,11 @@ def _operator(reader: _Reader, table: Table, codes: list[tuple[int, str]]) -> Op
 
 
 def _options(reader: _Reader, table: Table, expected: str) -> Options:
-    code, fields = _TABLES.get(expected, (0, {}))
-    stored = reader.scalar(table, schema.OPERATOR["options_type"], "<B", 0)
-    at = reader.target(table, schema.OPERATOR["options"])
-    if not at or stored != code:
-        return Options(reader.buffer, fields, 0, (), 0)
+    known = schema.OPTIONS.get(expected, _NO_OPTIONS)
+    kind, place = _UNIONS[known.union]
+    stored = reader.scalar(table, schema.OPERATOR[kind], "<B", 0)
+    at = reader.target(table, schema.OPERATOR[place])
+    if not at or stored != known.code:
+        return Options(reader.buffer, known.fields, 0, (), 0)
     entry = reader.table(at, f"options of {expected}")
-    return Options(reader.buffer, fields, entry.at, entry.offsets, entry.size)
+    return Options(reader.buffer, known.fields, entry.at, entry.offsets, entry.size)
