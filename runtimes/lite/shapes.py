@@ -67,6 +67,24 @@ def _merged(axes: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
     return merged[::-1] or [(1, 0, 0)]
 
 
+def reduced(shape: Shape, axes: Sequence[int], keep: bool) -> Shape:
+    """Return a shape without some axes (counted from the front), or with extents of 1 in their place."""
+    if keep:
+        return tuple(1 if i in axes else extent for i, extent in enumerate(shape))
+    return tuple(extent for i, extent in enumerate(shape) if i not in axes)
+
+
+def reduction_offsets(shape: Shape, axes: Sequence[int]) -> tuple[Array, Array]:
+    """Return where each element of a reduction's output starts in the input, and the steps to what it reduces."""
+    offsets: list[Array] = [np.zeros(1, np.int64), np.zeros(1, np.int64)]
+    stride = prod(shape)
+    for i, extent in enumerate(shape):
+        stride = stride // extent if extent else 0
+        which = int(i in axes)
+        offsets[which] = np.add.outer(offsets[which], np.arange(extent) * stride).ravel()
+    return offsets[0], offsets[1]
+
+
 def axis(node: Node, index: int, rank: int) -> int:
     """Return an axis counted from the front; raise InvalidModel where it is outside the rank."""
     if not -rank <= index < rank:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from opconform.harness.model import Array, Shape
+from opconform.harness.model import Array
 from opconform.runtimes.lite import shapes
 from opconform.runtimes.lite.fixedpoint import clamp, rescale, wrap32
 from opconform.runtimes.lite.graph import Memory, Node, Operand, Prepared, Step
@@ -73,28 +73,11 @@ def prepare_mean(node: Node) -> Prepared:
     if x.dtype != out.dtype or axes.dtype != np.int32:
         raise node.invalid(f"dtypes {x.dtype}, {axes.dtype} -> {out.dtype}; T, int32 -> T is allowed")
     chosen = sorted({shapes.axis(node, axis, len(x.shape)) for axis in shapes.values(node, axes)})
-    shape = _reduced(x.shape, chosen, bool(node.options.number("keep_dims")))
-    kept, reduced = _offsets(x.shape, chosen)
+    shape = shapes.reduced(x.shape, chosen, bool(node.options.number("keep_dims")))
+    kept, reduced = shapes.reduction_offsets(x.shape, chosen)
     function, numbers = _mean(node, x, out, len(reduced))
     p = np.array([len(kept), len(reduced), *numbers], np.int64)
     return Prepared((shape,), lambda m: bind(function, m.inputs[0], kept, reduced, m.outputs[0], p))
-
-
-def _reduced(shape: Shape, axes: list[int], keep: bool) -> Shape:
-    if keep:
-        return tuple(1 if i in axes else extent for i, extent in enumerate(shape))
-    return tuple(extent for i, extent in enumerate(shape) if i not in axes)
-
-
-def _offsets(shape: Shape, axes: list[int]) -> tuple[Array, Array]:
-    """Return where each output element starts in the input, and the steps of its reduction."""
-    offsets: list[Array] = [np.zeros(1, np.int64), np.zeros(1, np.int64)]
-    stride = math.prod(shape)
-    for i, extent in enumerate(shape):
-        stride = stride // extent if extent else 0
-        which = int(i in axes)
-        offsets[which] = np.add.outer(offsets[which], np.arange(extent) * stride).ravel()
-    return offsets[0], offsets[1]
 
 
 def _mean(node: Node, x: Operand, out: Operand, count: int) -> tuple[Callable[..., None], list[int]]:
