@@ -1,4 +1,4 @@
-"""Known deviations as data: runtimes/<name>/expected.yaml, strict both ways.
+"""Known deviations as data: runtimes/<name>/expected/<op>.yaml, strict both ways.
 
 An entry that matches nothing in a run that covered its rows is stale and fails the run;
 the example it names is replayed in every run, so a deviation that is gone shows at once.
@@ -68,13 +68,15 @@ def _holds(when: Expression, case: Case) -> bool:
 
 
 def load_expectations(runtime: str, path: Path) -> tuple[Expectation, ...]:
-    """Read one expected.yaml (no file: no expectations); raise SpecError with file:line."""
+    """Read a folder with one file per op, or one file (none: no expectations); raise SpecError with file:line."""
+    if path.is_dir():
+        return tuple(entry for file in sorted(path.glob("*.yaml")) for entry in load_expectations(runtime, file))
     if not path.is_file():
         return ()
     entries = load(path)
     if not isinstance(entries, list):
         raise SpecError(str(path), 1, "a list of expectations is needed; see docs/expectations.md")
-    shown = f"runtimes/{path.parent.name}/{path.name}"
+    shown = f"runtimes/{runtime}/{path.parent.name}/{path.name}"
     return tuple(_entry(runtime, shown, entry) for entry in entries)
 
 

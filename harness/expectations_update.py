@@ -1,4 +1,4 @@
-"""Rewrite runtimes/<name>/expected.yaml from a run log: the text of the file is kept, entries are added or cut out."""
+"""Rewrite runtimes/<name>/expected/<op>.yaml from a run log: the text of a file is kept, entries are added or cut out."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ def _common_start(rows: Sequence[str]) -> str:
     return first[:length]
 
 
-def entries(lines: Sequence[Line], manifest: Manifest) -> Iterator[str]:
-    """Yield the YAML text of a new entry for every kind of unexpected failure."""
+def entries(lines: Sequence[Line], manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """Yield the op and the YAML text of a new entry for every kind of unexpected failure."""
     tried: dict[tuple[str, str], set[str]] = {}
     for line in lines:
         if line["kind"] == "case" and line["runtime"] == manifest.name:
@@ -113,7 +113,7 @@ def entries(lines: Sequence[Line], manifest: Manifest) -> Iterator[str]:
         globs = patterns(kind, tried[kind.op, kind.clause])
         for glob in globs:
             shown = kind.example if len(globs) == 1 or kind.example.startswith(f"{glob}/") else ""
-            yield _entry(kind, glob, shown)
+            yield kind.op, _entry(kind, glob, shown)
 
 
 def _entry(kind: Kind, glob: str, example: str) -> str:

@@ -115,7 +115,7 @@ def select(specs: Mapping[str, OpSpec], selection: Selection) -> list[tuple[str,
 def expectations_of(handle: Handle) -> tuple[Expectation, ...]:
     """Read the known deviations of a runtime that lives in this package (others have none)."""
     folder = spec_folder().parent.parent / "runtimes" / handle.name
-    return load_expectations(handle.name, folder / "expected.yaml")
+    return load_expectations(handle.name, folder / "expected")
 
 
 def specs_hash(folder: Path | None = None) -> str:

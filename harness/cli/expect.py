@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import yaml
 
 from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, console
 from opconform.harness.expectations import Expectation, load_expectations
@@ -28,7 +29,7 @@ from opconform.harness.runtime import Manifest
 from opconform.harness.spec import OpSpec
 from opconform.harness.spec_load import load_all, spec_folder
 
-HELP = """Keep runtimes/NAME/expected.yaml true: known deviations, each with its reason.
+HELP = """Keep runtimes/NAME/expected/OP.yaml true: known deviations, each with its reason.
 
 --update LOG adds an entry for every kind of unexpected failure of a complete log; rows of an op that fail alike
 share one. Entries that stand there keep their text, and comments stay. Write the reason in place of the
@@ -67,36 +68,47 @@ def command(
     return AS_EXPECTED
 
 
-def expected_file(name: str) -> Path:
-    """Return the file of a runtime of this package; UpdateError for one that lives elsewhere."""
+def expected_folder(name: str) -> Path:
+    """Return the folder of a runtime of this package, one file per op; UpdateError for one that lives elsewhere."""
     folder = spec_folder().parent.parent / "runtimes" / name
     if not folder.is_dir():
         raise UpdateError(f"runtime {name} has no folder {folder}; only runtimes of this package have expectations")
-    return folder / "expected.yaml"
+    return folder / "expected"
 
 
 def _update(lines: Sequence[Mapping[str, object]], manifest: Manifest, prune: bool) -> None:
-    path, out = expected_file(manifest.name), console()
-    known = load_expectations(manifest.name, path)
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    folder, out = expected_folder(manifest.name), console()
+    known = load_expectations(manifest.name, folder)
     unused = stale(lines, manifest, known)
     new = list(entries(lines, manifest))
     for entry in unused:
         out.print(f"{entry.where} {entry.case}: explained nothing{'; cut out' if prune else ''}", markup=False)
-    if prune and unused:
-        text = without(text, [int(entry.where.rpartition(":")[2]) for entry in unused])
-    if new or (prune and unused):
+    cut = [_place(entry) for entry in unused] if prune else []
+    for name in sorted({f"{op.lower()}.yaml" for op, _ in new} | {file for file, _ in cut}):
+        added = [text for op, text in new if f"{op.lower()}.yaml" == name]
+        _rewrite(folder / name, [line for file, line in cut if file == name], added)
+    out.print(f"{folder}: {len(new)} added, {len(cut)} cut out, {len(known)} stood there", markup=False)
+
+
+def _place(entry: Expectation) -> tuple[str, int]:
+    file, _, line = entry.where.rpartition(":")
+    return Path(file).name, int(line)
+
+
+def _rewrite(path: Path, gone: Sequence[int], new: Sequence[str]) -> None:
+    text = without(path.read_text(encoding="utf-8"), gone) if path.is_file() else ""
+    path.parent.mkdir(exist_ok=True)
+    if new or yaml.safe_load(text):
         path.write_text(joined(text, new), encoding="utf-8")
-    out.print(
-        f"{path}: {len(new)} added, {len(unused) if prune else 0} cut out, {len(known)} stood there", markup=False
-    )
+    else:
+        path.unlink()
 
 
 def _check(chosen: Sequence[str]) -> int:
     specs, kernels, defects = load_all(), load_oracle().kernels, []
     for name in chosen:
         manifest = resolve(name).manifest
-        for entry in load_expectations(name, expected_file(name)):
+        for entry in load_expectations(name, expected_folder(name)):
             defects += [f"{entry.where}: {text}" for text in _defects(entry, manifest, specs)]
             defects += _bad_example(entry, specs, kernels)
     for defect in defects:

@@ -29,7 +29,7 @@ def failure(op: str, row: str, verdict: str, clause: str, **more: Any) -> dict[s
 
 
 def added(*lines: dict[str, Any], manifest: Manifest = FAKE) -> list[dict[str, Any]]:
-    return [yaml.safe_load(text)[0] for text in entries(lines, manifest)]
+    return [yaml.safe_load(text)[0] for _, text in entries(lines, manifest)]
 
 
 def test_rows_of_an_op_that_fail_alike_share_one_entry() -> None:
@@ -92,9 +92,9 @@ def test_cutting_out_an_entry_keeps_comments_and_the_other_entries() -> None:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "runtimes" / "litert" / "expected.yaml"
-    path.parent.mkdir(parents=True)
-    monkeypatch.setattr(expect, "expected_file", lambda name: path)
+    path = tmp_path / "runtimes" / "litert" / "expected"
+    path.mkdir(parents=True)
+    monkeypatch.setattr(expect, "expected_folder", lambda name: path)
     return path
 
 
@@ -108,22 +108,24 @@ def write_log(path: Path, lines: list[dict[str, Any]], stale: list[str], complet
 
 def test_update_adds_keeps_and_cuts_out(opconform: Callable[..., Any], home: Path, tmp_path: Path) -> None:
     old = "# why we live with it\n- {case: ADD/int8, expect: crash, because: old}\n"
-    home.write_text(old + "- {case: MUL/*, expect: crash, because: gone}\n")
-    stale = ["runtimes/litert/expected.yaml:3: litert@ref MUL/*: matched nothing; remove it or mend its glob"]
+    (home / "add.yaml").write_text(old)
+    (home / "mul.yaml").write_text("- {case: MUL/*, expect: crash, because: gone}\n")
+    stale = ["runtimes/litert/expected/mul.yaml:1: litert@ref MUL/*: matched nothing; remove it or mend its glob"]
     lines = [case("ADD", "int8", "crash", expected="old"), case("MUL", "int8"), case("DIV", "int8", "wrong-shape")]
     log = write_log(tmp_path / "log", lines, stale)
     assert opconform("expect", "--update", log).code == 0
-    text = home.read_text()
-    assert text.startswith(old + "- {case: MUL/*")
+    text = (home / "div.yaml").read_text()
     assert '- case: "DIV/int8"' in text
+    assert (home / "add.yaml").read_text() == old
     with pytest.raises(Exception, match="placeholder; write the reason"):
         load_expectations("litert", home)
-    home.write_text(text.replace("<why this runtime does that, and why it may>", "reasons"))
+    (home / "div.yaml").write_text(text.replace("<why this runtime does that, and why it may>", "reasons"))
     lines[-1]["expected"] = "reasons"
     log = write_log(tmp_path / "log", lines, stale)
     assert opconform("expect", "--update", log, "--prune").code == 0
     assert [entry.case for entry in load_expectations("litert", home)] == ["ADD/int8", "DIV/int8"]
-    assert home.read_text().startswith("# why we live with it\n")
+    assert (home / "add.yaml").read_text() == old
+    assert not (home / "mul.yaml").exists()
 
 
 def test_an_incomplete_or_broken_log_is_refused(refused: Callable[..., str], home: Path, tmp_path: Path) -> None:
@@ -135,16 +137,16 @@ def test_an_incomplete_or_broken_log_is_refused(refused: Callable[..., str], hom
     assert "is no run log" in refused("expect", "--update", log)
     log = write_log(tmp_path / "log", [case("ADD", "int8")], [])
     assert "runtime lite did not run in it; it has litert" in refused("expect", "--update", log, "--runtime", "lite")
-    assert not home.exists()
+    assert not list(home.iterdir())
 
 
 def test_check_finds_entries_that_cannot_match(opconform: Callable[..., Any], home: Path) -> None:
     parts = ("case: ADD/int9", "at: cortex-m4", "clause: E77", "example: ADD/int8/0zz", "issue: none")
     entries = [part if part.startswith("case") else f"case: ADD/int8, {part}" for part in parts]
-    home.write_text("".join(f"- {{{entry}, expect: crash, because: x}}\n" for entry in entries))
+    (home / "add.yaml").write_text("".join(f"- {{{entry}, expect: crash, because: x}}\n" for entry in entries))
     ended = opconform("expect", "--check", "--runtime", "litert")
     assert ended.code == 1
     found = ended.out.splitlines()
     for line, words in ((1, "matches no row"), (2, "no target or variant"), (3, "is no clause"), (4, "mistyped")):
-        assert any(f"expected.yaml:{line}: " in text and words in text for text in found), (line, found)
-    assert not any("expected.yaml:5" in text for text in found)
+        assert any(f"expected/add.yaml:{line}: " in text and words in text for text in found), (line, found)
+    assert not any("add.yaml:5" in text for text in found)

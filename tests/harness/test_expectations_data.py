@@ -29,7 +29,7 @@ FEWEST_WORDS = 5
 
 
 def committed() -> list[Expectation]:
-    return [entry for name in RUNTIMES for entry in load_expectations(name, FOLDER / name / "expected.yaml")]
+    return [entry for name in RUNTIMES for entry in load_expectations(name, FOLDER / name / "expected")]
 
 
 def named(entry: Expectation) -> str:
