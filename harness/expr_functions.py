@@ -94,6 +94,37 @@ def without(shape: Shape, axis: int) -> Shape:
     return (*shape[:axis], *shape[axis + 1 :])
 
 
+def inserted(shape: Shape, axis: int, size: int) -> Shape:
+    """Return the shape with one more dimension, at `axis` of the result."""
+    axis = _normal(axis, len(shape) + 1)
+    return (*shape[:axis], size, *shape[axis:])
+
+
+def squeezed(shape: Shape, axes: Sequence[int]) -> Shape:
+    """Return the shape without these dimensions of 1; without all of them where none is named (SQUEEZE)."""
+    return reduced(shape, axes, False) if axes else tuple(n for n in shape if n != 1)
+
+
+def permuted(shape: Sequence[int], order: Sequence[int]) -> Shape:
+    """Return the dimensions in another order (negative positions allowed)."""
+    return tuple(shape[_normal(axis, len(shape))] for axis in order)
+
+
+def inverted(order: Sequence[int]) -> Shape:
+    """Return the order that undoes an order of dimensions."""
+    return tuple(int(axis) for axis in np.argsort(np.asarray(order, dtype=np.int64) % max(1, len(order))))
+
+
+def tiled(shape: Shape, times: Sequence[int]) -> Shape:
+    """Return the shape with each dimension repeated (TILE)."""
+    return tuple(n * count for n, count in zip(shape, times, strict=True))
+
+
+def column(rows: Sequence[Sequence[Any]], index: int) -> tuple[Any, ...]:
+    """Return one item of each row, e.g. the widths before each dimension."""
+    return tuple(row[index] for row in rows)
+
+
 def padded(shape: Shape, pads: Sequence[Sequence[int]]) -> Shape:
     """Return the shape after padding each dimension by (before, after)."""
     return tuple(n + before + after for n, (before, after) in zip(shape, pads, strict=True))
@@ -200,6 +231,12 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "reduced": reduced,
     "with_dim": with_dim,
     "without": without,
+    "inserted": inserted,
+    "squeezed": squeezed,
+    "permuted": permuted,
+    "inverted": inverted,
+    "tiled": tiled,
+    "column": column,
     "padded": padded,
     "sliced": sliced,
     "gathered": gathered,

@@ -25,7 +25,7 @@ from opconform.harness.law_parts import (
     output_position,
     real,
 )
-from opconform.harness.model import Array, Case
+from opconform.harness.model import Array, Case, TensorType
 from opconform.harness.numerics import integer_range, is_float, spacing32
 
 
@@ -196,20 +196,38 @@ def check_twice(subject: Subject, argument: Any, runs: Sequence[Outputs]) -> Bro
 
 
 def inverse(subject: Subject, argument: Any, runs: Sequence[Outputs]) -> Broken | None:
-    """Run the answer through the other op's reference: half a quantum of both sides may be lost."""
-    case = subject.case
-    source = next(i.tensor for i in case.inputs if i.role == "input")
-    kernel = subject.kernels[str(argument)]
-    steps = [max(t.quant.scale) for t in (source, case.outputs[0]) if t.quant is not None]
-    for vector, (fed, outputs) in enumerate(zip(case.vectors, subject.outputs, strict=True)):
-        x = real(fed[0], source)
-        back = np.asarray(kernel(real(outputs[0], case.outputs[0])), dtype=np.float64)
-        slack = sum(steps) / 2 * (1 + 2.0**-20) + np.max(subject.allowed[vector][0], initial=0.0)
-        inside = np.isfinite(x)
-        if back.shape == x.shape and np.any(np.abs(back - x)[inside] > slack + spacing32(x)[inside]):
-            worst = float(np.max(np.abs(back - x)[inside]))
-            return Broken(vector, (), worst, f"{argument} of the result is {worst:.4g} away from the input")
+    """Run the answer through another op's reference: half a quantum of both sides may be lost.
+
+    `argument` is the op, or {op, of: slot, then: [expressions of further inputs], options: {name: expression}}.
+    """
+    case, rule = subject.case, argument if isinstance(argument, Mapping) else {"op": argument}
+    kernel = subject.kernels[str(rule["op"])]
+    fed = [i.tensor for i in case.inputs if i.role == "input"]
+    of = str(rule.get("of", fed[0].name if fed else ""))
+    places = [n for n, tensor in enumerate(fed) if tensor.name.partition("#")[0] == of or tensor.name == of]
+    if not places:
+        raise NotApplicable(of)
+    then = [np.asarray(evaluate(text, subject.env)) for text in rule.get("then", ())]
+    options = {name: evaluate(text, subject.env) for name, text in rule.get("options", {}).items()}
+    for vector, outputs in enumerate(subject.outputs):
+        answer = [real(y, tensor) for y, tensor in zip(outputs, case.outputs, strict=True)]
+        back = kernel(*answer, *then, **options)
+        for place, found in zip(places, back if isinstance(back, tuple) else (back,), strict=False):
+            broken = _unlike(subject, vector, place, fed[place], np.asarray(found, dtype=np.float64))
+            if broken is not None:
+                return replace(broken, message=f"{rule['op']} of the result is {broken.message} away from the input")
     return None
+
+
+def _unlike(subject: Subject, vector: int, place: int, source: TensorType, back: Array) -> Broken | None:
+    x = real(subject.case.vectors[vector][place], source)
+    steps = [max(t.quant.scale) for t in (source, subject.case.outputs[0]) if t.quant is not None]
+    slack = sum(steps) / 2 * (1 + 2.0**-20) + np.max(subject.allowed[vector][0], initial=0.0)
+    inside = np.isfinite(x)
+    if back.shape != x.shape or not np.any(np.abs(back - x)[inside] > slack + spacing32(x)[inside]):
+        return None
+    worst = float(np.max(np.abs(back - x)[inside]))
+    return Broken(vector, (), worst, f"{worst:.4g}")
 
 
 def scaled(subject: Subject, argument: Any) -> Sequence[Case]:

@@ -1,8 +1,8 @@
 """Declared limits: which cases a runtime's manifest says it will not run, although it claims their row.
 
 `when` is an expression (docs/spec-language.md) over the symbols and attributes of the case, its tensors by name,
-and three names of every case: `smallest_dim` and `largest_rank` over all tensors, `absent`, the names of the
-optional inputs that are left out.
+and four names of every case: `smallest_dim` and `largest_rank` over all tensors, `absent`, the names of the
+optional inputs that are left out, and `fed`, those of the inputs that come with every invocation.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ def environment(case: Case) -> dict[str, Any]:
         **{tensor.name: _view(tensor) for tensor in tensors},
         "smallest_dim": min((dim for tensor in tensors for dim in tensor.shape), default=1),
         "largest_rank": max((len(tensor.shape) for tensor in tensors), default=0),
+        "fed": tuple(slot.tensor.name for slot in case.inputs if slot.role == "input"),
         "absent": tuple(slot.tensor.name for slot in case.inputs if slot.role == "absent"),
     }
 

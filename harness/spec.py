@@ -86,7 +86,7 @@ class Draw:
     """How one symbol of the domain is drawn: a kind and its expressions."""
 
     name: str
-    kind: str  # int, shape, broadcasts_with, reshapes, axis, axes, pairs, list, choice, slices
+    kind: str  # int, shape, broadcasts_with, reshapes, axis, axes, permutes, pairs, list, choice, slices
     line: int
     args: Mapping[str, Expression] = field(default_factory=dict)
     choices: tuple[Any, ...] = ()

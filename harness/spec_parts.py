@@ -21,7 +21,7 @@ LAWS = (
 SPECIALS = ("nan", "inf", "negative_zero", "denormal")
 DRAWS = {
     "broadcasts_with": (), "reshapes": (), "axis": (), "axes": ("min",), "pairs": ("each",), "list": ("each",),
-    "choice": (), "slices": (), "rank": ("dim",),
+    "choice": (), "slices": (), "rank": ("dim",), "permutes": (),
 }  # fmt: skip
 BUDGETS = ("own", "stack", "arena", "instructions")
 

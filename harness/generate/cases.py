@@ -18,7 +18,7 @@ from opconform.harness.generate.slots import Resolved, resolve_inputs, view_of
 from opconform.harness.generate.source import Discard, Source
 from opconform.harness.model import Array, Case, Input, Quant, Shape, TensorType
 from opconform.harness.numerics import dequantize, is_float
-from opconform.harness.spec import OpSpec
+from opconform.harness.spec import OpSpec, QuantRule, Slot
 
 Kernel = Callable[..., Any]
 LEGAL, EXHAUSTIVE, FIRST_INVALID = 0, 1, 2
@@ -81,7 +81,7 @@ def build_legal(
     ideals = run_reference(spec, inputs, vectors, attributes, kernel)
     env |= {name: replace(view, values=_real(inputs, vectors, name)) for name, view in resolved.views.items()}
     outputs = make_outputs(spec, row, env, ideals, source, drawn.ties)
-    env |= {t.name: view_of(t) for t in outputs}
+    env |= {t.name.removesuffix("#0"): view_of(t) for t in outputs}
     for require in spec.require:
         if require.clause.applies(row) and not require.that(env):
             raise Discard(require.clause.label)
@@ -260,8 +260,10 @@ def run_reference(
                 f"{spec.op}: the reference kernel fails: {type(error).__name__}: {error}"
             ) from error
         parts = produced if isinstance(produced, tuple) else (produced,)
-        results.append(tuple(np.asarray(p) for p in parts[: len(spec.outputs)]))
-        state = [np.asarray(p) for p in parts[len(spec.outputs) :]]
+        # A repeated output makes their number the kernel's: what follows them is the state, if there is one.
+        count = len(parts) - len(state) if any(slot.repeat for slot in spec.outputs) else len(spec.outputs)
+        results.append(tuple(np.asarray(p) for p in parts[:count]))
+        state = [np.asarray(p) for p in parts[count:]]
     return tuple(results)
 
 
@@ -281,26 +283,39 @@ def make_outputs(
     spec: OpSpec, row: str, env: Mapping[str, Any], ideals: Sequence[Sequence[Array]], source: Source, ties: bool
 ) -> tuple[TensorType, ...]:
     """Give every output its shape and quantization; check the shape rule against the reference."""
-    outputs = []
+    outputs: list[TensorType] = []
     rules = spec.quantization.get(row, {})
-    for position, slot in enumerate(spec.outputs):
-        shape: Shape = slot.shape(env)
-        found = [ideal[position] for ideal in ideals]
-        if not slot.dynamic and any(f.shape != shape for f in found):
-            raise ReferenceMismatch(
-                f"{spec.file}:{slot.line}: {spec.op}.{slot.name}: the shape rule gives {list(shape)}, "
-                f"the reference {list(found[0].shape)}; mend one of them"
-            )
-        dtype, quant = spec.types[row][slot.name], None
-        if rule := rules.get(slot.name):
-            if rule.kind == "same_as":
-                quant = Quant(*_pair(env[rule.same_as]))
-            elif rule.kind in ("fixed", "per_axis"):
-                quant = draw_quant(rule, dtype, shape, env, source, ties)
-            else:
-                quant = fit_output(rule, dtype, found, draw_fit(source), ties, env)
-        outputs.append(TensorType(slot.name, dtype, shape, quant, slot.dynamic))
+    for slot in spec.outputs:
+        for index in range(int(slot.repeat(env)) if slot.repeat else 1):
+            position = len(outputs)
+            shape: Shape = slot.shape({**env, "i": index})
+            found = [ideal[position] for ideal in ideals if position < len(ideal)]
+            _check_shapes(spec, slot, shape, found)
+            name = f"{slot.name}#{index}" if slot.repeat else slot.name
+            tensor = TensorType(name, spec.types[row][slot.name], shape, None, slot.dynamic)
+            if rule := rules.get(slot.name):
+                tensor = replace(tensor, quant=_output_quant(rule, tensor, found, env, source, ties))
+            outputs.append(tensor)
     return tuple(outputs)
+
+
+def _check_shapes(spec: OpSpec, slot: Slot, shape: Shape, found: Sequence[Array]) -> None:
+    if not found or (not slot.dynamic and any(f.shape != shape for f in found)):
+        got = f"the reference {list(found[0].shape)}" if found else "the reference has no such output"
+        raise ReferenceMismatch(
+            f"{spec.file}:{slot.line}: {spec.op}.{slot.name}: the shape rule gives {list(shape)}, "
+            f"{got}; mend one of them"
+        )
+
+
+def _output_quant(
+    rule: QuantRule, tensor: TensorType, found: Sequence[Array], env: Mapping[str, Any], source: Source, ties: bool
+) -> Quant:
+    if rule.kind == "same_as":
+        return Quant(*_pair(env[rule.same_as]))
+    if rule.kind in ("fixed", "per_axis"):
+        return draw_quant(rule, tensor.dtype, tensor.shape, env, source, ties)
+    return fit_output(rule, tensor.dtype, found, draw_fit(source), ties, env)
 
 
 def _pair(view: SlotView) -> tuple[tuple[float, ...], tuple[int, ...]]:

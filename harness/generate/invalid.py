@@ -67,10 +67,10 @@ def _changed(invalid: Invalid, env: Mapping[str, Any], case: Case) -> Case:
 
 
 def _change_slot(kind: str, name: str, change: Any, env: Mapping[str, Any], case: Case) -> Case:
-    if any(t.name == name for t in case.outputs):
-        return replace(
-            case, outputs=tuple(_output(kind, t, change, env) if t.name == name else t for t in case.outputs)
-        )
+    outputs = [t.name for t in case.outputs if t.name in (name, f"{name}#0")]
+    if outputs:
+        changed = tuple(_output(kind, t, change, env) if t.name in outputs else t for t in case.outputs)
+        return replace(case, outputs=changed)
     position = next((p for p, i in enumerate(case.inputs) if _named(i, name)), None)
     if position is None or case.inputs[position].role == "absent":
         raise Discard(name)

@@ -114,6 +114,8 @@ def draw_symbol(draw: Draw, env: Env, source: Source, plan: Mapping[str, Any]) -
             return source.integer(-rank, rank - 1)
         case "axes":
             return _axes(len(draw.args["of"](env)), int(draw.args["min"](env)), source)
+        case "permutes":
+            return _permutation(len(draw.args["of"](env)), source)
         case "pairs":
             shape, low, high = draw.args["of"](env), int(draw.args["low"](env)), int(draw.args["high"](env))
             return tuple((source.integer(low, high), source.integer(low, high)) for _ in shape)
@@ -178,6 +180,13 @@ def _axes(rank: int, least: int, source: Source) -> tuple[int, ...]:
     if len(chosen) < least:
         raise Discard("domain")
     return tuple(axis - rank if source.boolean() else axis for axis in chosen)
+
+
+def _permutation(rank: int, source: Source) -> tuple[int, ...]:
+    """Put all dimensions into an order; each may be written as a negative number."""
+    rest = list(range(rank))
+    order = [rest.pop(source.integer(0, len(rest) - 1)) for _ in range(rank)]
+    return tuple(axis - rank if source.integer(0, 3) == 3 else axis for axis in order)
 
 
 def _slices(shape: Shape, source: Source) -> Slices:

@@ -23,6 +23,15 @@ from opconform.harness.expr import ExpressionError, compile_expression
         ("window(7, 3, 2, 1, 'VALID')", 3),
         ("window(7, 3, 2, 1, 'SAME')", 4),
         ("2 ** -1", 0.5),
+        ("inserted([2, 3], -1, N)", (2, 3, 3)),
+        ("inserted([2, 3], 0, N)", (3, 2, 3)),
+        ("squeezed([1, 2, 1], [-1])", (1, 2)),
+        ("squeezed([1, 2, 1], [])", (2,)),
+        ("permuted([4, 5, 6], [2, -3, 1])", (6, 4, 5)),
+        ("permuted(permuted([4, 5, 6], [2, -3, 1]), inverted([2, -3, 1]))", (4, 5, 6)),
+        ("inverted([])", ()),
+        ("tiled([2, 3], [0, 2])", (0, 6)),
+        ("column([[1, 2], [3, 4]], 1)", (2, 4)),
     ],
 )
 def test_the_allowed_arithmetic_computes(text: str, value: object) -> None:

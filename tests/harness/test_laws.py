@@ -98,6 +98,20 @@ def test_a_law_catches_a_function_that_breaks_it(core: SimpleNamespace, name: st
     assert "\n" not in found.message
 
 
+def test_an_inverse_may_need_further_inputs_and_attributes_and_gives_back_every_tensor(core: SimpleNamespace) -> None:
+    def parted(*answers: Array, at: int, scale: int) -> tuple[Array, ...]:
+        (y, where) = answers
+        return (y[:at] / scale, y[int(where) :] / scale)
+
+    case = core.case((2, 3), **{"x#0": X, "x#1": B})
+    argument = {"op": "PARTED", "of": "x", "then": ["1 + 1"], "options": {"at": "2", "scale": "2"}}
+    joined, wrong = np.concatenate([X, B]) * 2, np.concatenate([X, X]) * 2
+    for answer, holds in ((joined, True), (wrong, False)):
+        subject = Subject(case, ((answer,),), [[np.asarray(0.0)]], {}, {"PARTED": parted})
+        found = LAWS["inverse_of"][1](subject, argument, [])
+        assert (found is None) == holds
+
+
 def test_a_difference_within_twice_the_tolerance_is_forgiven_to_floats(core: SimpleNamespace) -> None:
     def uneven(a: Array, b: Array) -> Array:
         return a + b + np.float32(2.0**-6) * (a > b)

@@ -27,6 +27,7 @@ def case(shape: Shape, absent: bool = False) -> Case:
         ("largest_rank > 2", True),
         ("largest_rank > 3", False),
         ("'bias' in absent", False),
+        ("'x' in fed and 'bias' not in fed", True),
         ("N == 7 and stride == 2", True),
         ("x.scale == 0.5 and x.zero_point == 3", True),
         ("x.dtype == 'int8'", True),
@@ -38,9 +39,9 @@ def test_an_expression_sees_the_case(when: str, holds: bool) -> None:
     assert declared_limit(Manifest(name="r", limits=(limit,)), case((2, 3))) == (limit if holds else None)
 
 
-def test_the_three_names_of_every_case() -> None:
+def test_the_four_names_of_every_case() -> None:
     env = environment(case((0, 5), absent=True))
-    assert (env["smallest_dim"], env["largest_rank"], env["absent"]) == (0, 3, ("bias",))
+    assert (env["smallest_dim"], env["largest_rank"], env["absent"], env["fed"]) == (0, 3, ("bias",), ("x",))
 
 
 def test_a_limit_of_other_rows_is_not_computed() -> None:
