@@ -25,7 +25,7 @@ from opconform.harness.model import (
     TimedOut,
     Verdict,
 )
-from opconform.harness.numerics import EPS32, FLOAT32_MAX, is_integer, quantize, spacing32
+from opconform.harness.numerics import epsilon, is_integer, largest, parts_of, quantize, spacing
 from opconform.harness.spec import OpSpec, Tolerance
 
 Kernel = Callable[..., Any]
@@ -94,7 +94,9 @@ def _wanted(ideal: Array, tensor: TensorType) -> Array:
         return quantize(ideal, tensor.quant, tensor.dtype)
     if is_integer(tensor.dtype):
         return ideal.astype(np.int64).astype(DTYPES[tensor.dtype][0]).astype(np.int64)
-    return ideal.astype(bool) if tensor.dtype == "bool" else ideal.astype(np.float64)
+    if tensor.dtype in ("bool", "string"):
+        return ideal.astype(DTYPES[tensor.dtype][0])
+    return ideal.astype(np.complex128 if tensor.dtype == "complex64" else np.float64)
 
 
 def _limit(
@@ -106,7 +108,7 @@ def _limit(
     limit = rule.limit(env)
     if rule.kind != "bound":
         return float(limit)
-    return float(limit) * EPS32 * magnitude(built.case, vector, kernel)[output]
+    return float(limit) * epsilon(built.case.outputs[output].dtype) * magnitude(built.case, vector, kernel)[output]
 
 
 def magnitude(case: Case, vector: Sequence[Array], kernel: Kernel) -> tuple[Array, ...]:
@@ -222,8 +224,13 @@ def _compare(judge_: Judge, index: int, output: int, tensor: TensorType, got: Ar
     want = judge_.wanted[index][output]
     if want.size == 0 or rule.kind == "distribution":
         return Verdict("pass")
+    if tensor.dtype == "string":
+        wrong = (got != want).astype(np.float64)
+        return _verdict(judge_, rule, index, output, wrong, 0.0, "exact", got, want, {})
     if tensor.dtype == "bool" or is_integer(tensor.dtype):
         return _compare_integers(judge_, rule, index, output, got, want, arithmetic)
+    if tensor.dtype == "complex64":  # each part by itself: the last index is 0 for the real and 1 for the imaginary
+        got, want = parts_of(got), parts_of(want)
     return _compare_floats(judge_, rule, index, output, got, want)
 
 
@@ -252,18 +259,19 @@ def _compare_integers(
     return _verdict(judge_, rule, index, output, off, 0.0, f"exact:{rule.family}", got, exact, histogram)
 
 
-def float_errors(got: Array, want: Array, allowed: Array) -> Array:
+def float_errors(got: Array, want: Array, allowed: Array, dtype: str = "float32") -> Array:
     """Return |got - want| with the special values' rules applied: 0 where right, inf where wrong.
 
-    NaN wants NaN; an infinity wants the same infinity; beyond the largest float32 an
+    NaN wants NaN; an infinity wants the same infinity; beyond the largest number of the dtype an
     infinity of the right sign is allowed, and so is the largest number itself.
     """
+    most = largest(dtype)
     got64 = got.astype(np.float64)
     with np.errstate(all="ignore"):
         error = np.abs(got64 - want)
     both_nan = np.isnan(got64) & np.isnan(want)
-    overflow = np.abs(want) + allowed > FLOAT32_MAX
-    overflowed = overflow & (np.sign(got64) == np.sign(want)) & (np.abs(got64) >= FLOAT32_MAX * (1 - 2.0**-20))
+    overflow = np.abs(want) + allowed > most
+    overflowed = overflow & (np.sign(got64) == np.sign(want)) & (np.abs(got64) >= most * (1 - 16 * epsilon(dtype)))
     same = both_nan | (got64 == want) | overflowed
     error = np.where(same, 0.0, error)
     return np.where(np.isnan(error), np.inf, error)
@@ -274,11 +282,12 @@ def _compare_floats(judge_: Judge, rule: Tolerance, index: int, output: int, got
     most, unit = (float(limit), "ulp") if rule.kind == "ulp" and not floor else (1.0, "of bound")
     if most >= 0 and not rule.signed_zero and np.array_equal(got, want):  # copies, selections: nothing to measure
         return Verdict("pass", rule.clause.label, 0.0, most, unit, "", index, (0,) * got.ndim, output)
-    unit_size = spacing32(want) if rule.kind == "ulp" else np.ones_like(want)
+    dtype = judge_.case.outputs[output].dtype
+    unit_size = spacing(want, dtype) if rule.kind == "ulp" else np.ones_like(want)
     allowed = limit * unit_size + floor
     if not np.isfinite(allowed).all():
-        allowed = np.nan_to_num(allowed, nan=0.0, posinf=FLOAT32_MAX)
-    error = float_errors(got, want, allowed)
+        allowed = np.nan_to_num(allowed, nan=0.0, posinf=largest(dtype))
+    error = float_errors(got, want, allowed, dtype)
     if rule.signed_zero:
         error = np.where((want == 0) & (np.signbit(got) != np.signbit(want)), np.inf, error)
     if unit == "ulp":

@@ -1,4 +1,4 @@
-"""Rewrite runtimes/<name>/expected/<op>.yaml from a run log: the text of a file is kept, entries are added or cut out."""
+"""Rewrite runtimes/<name>/expected/<op>.yaml from a run log: the text of a file is kept, entries come and go."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -209,6 +210,11 @@ def minabs(view: SlotView) -> float:
     return float(np.min(np.abs(values))) if values.size else 0.0
 
 
+def running(numbers: Sequence[int]) -> Shape:
+    """Return the sum up to each number."""
+    return tuple(itertools.accumulate(numbers))
+
+
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "min": _array_min,
     "max": _array_max,
@@ -241,6 +247,8 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "sliced": sliced,
     "gathered": gathered,
     "flat": flat,
+    "below": lambda shape: tuple(n - 1 for n in shape),
+    "running": running,
     "span": span,
     "absmax": absmax,
     "minabs": minabs,

@@ -132,7 +132,23 @@ def _tensor(tensor: TensorDef, buffers: list[bytes]) -> Table:
 def _raw(tensor: TensorDef) -> bytes:
     if isinstance(tensor.data, bytes):
         return tensor.data
-    return np.ascontiguousarray(tensor.data, dtype=DTYPES[tensor.dtype][0]).tobytes()
+    data = np.ascontiguousarray(tensor.data, dtype=DTYPES[tensor.dtype][0])
+    if tensor.dtype == "string":
+        return packed_strings(data)
+    return packed_int4(data) if tensor.dtype == "int4" else data.tobytes()
+
+
+def packed_strings(data: Array) -> bytes:
+    """Return a string tensor as a model stores it: their number, where each starts, where the last ends, the bytes."""
+    texts = [bytes(text) for text in data.reshape(-1)]
+    starts = np.cumsum([4 * (len(texts) + 2), *map(len, texts)])
+    return np.array([len(texts), *starts], np.int32).tobytes() + b"".join(texts)
+
+
+def packed_int4(data: Array) -> bytes:
+    """Return numbers of four bits, two a byte, the first in the low half."""
+    nibbles = np.append(data.reshape(-1), np.zeros(data.size % 2, np.int8)).astype(np.uint8) & 15
+    return bytes(nibbles[0::2] | nibbles[1::2] << 4)
 
 
 def _quantization(quant: Quant) -> Table:

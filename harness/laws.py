@@ -26,7 +26,7 @@ from opconform.harness.law_parts import (
     real,
 )
 from opconform.harness.model import Array, Case, TensorType
-from opconform.harness.numerics import integer_range, is_float, spacing32
+from opconform.harness.numerics import integer_range, is_float, spacing
 
 
 def commutative(subject: Subject, argument: Any) -> Sequence[Case]:
@@ -224,7 +224,7 @@ def _unlike(subject: Subject, vector: int, place: int, source: TensorType, back:
     steps = [max(t.quant.scale) for t in (source, subject.case.outputs[0]) if t.quant is not None]
     slack = sum(steps) / 2 * (1 + 2.0**-20) + np.max(subject.allowed[vector][0], initial=0.0)
     inside = np.isfinite(x)
-    if back.shape != x.shape or not np.any(np.abs(back - x)[inside] > slack + spacing32(x)[inside]):
+    if back.shape != x.shape or not np.any(np.abs(back - x)[inside] > slack + spacing(x)[inside]):
         return None
     worst = float(np.max(np.abs(back - x)[inside]))
     return Broken(vector, (), worst, f"{worst:.4g}")

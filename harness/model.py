@@ -1,4 +1,4 @@
-"""The frozen data types that every part of opconform shares. Imports NumPy only."""
+"""The frozen data types that every part of opconform shares. Imports NumPy and its bfloat16 only."""
 
 from __future__ import annotations
 
@@ -6,28 +6,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 
-#: dtype name -> (NumPy dtype, TensorType code in the TFLite schema)
+#: The longest string that travels, in bytes; shorter ones are padded with zeros, which NumPy does not count.
+STRING_BYTES = 32
+#: dtype name -> (NumPy dtype, TensorType code in the TFLite schema). int4 is one number a byte outside of a model.
 DTYPES: Mapping[str, tuple[np.dtype[Any], int]] = {
     "float32": (np.dtype(np.float32), 0),
     "float16": (np.dtype(np.float16), 1),
     "int32": (np.dtype(np.int32), 2),
     "uint8": (np.dtype(np.uint8), 3),
     "int64": (np.dtype(np.int64), 4),
+    "string": (np.dtype(f"S{STRING_BYTES}"), 5),
     "bool": (np.dtype(np.bool_), 6),
     "int16": (np.dtype(np.int16), 7),
+    "complex64": (np.dtype(np.complex64), 8),
     "int8": (np.dtype(np.int8), 9),
     "float64": (np.dtype(np.float64), 10),
     "uint64": (np.dtype(np.uint64), 12),
     "resource": (np.dtype(np.int32), 13),
     "uint32": (np.dtype(np.uint32), 15),
     "uint16": (np.dtype(np.uint16), 16),
+    "int4": (np.dtype(np.int8), 17),
+    "bfloat16": (np.dtype(ml_dtypes.bfloat16), 18),
 }
+#: dtypes that never travel by themselves: a handle inside a model, and weights of half a byte
+INNER_DTYPES = ("resource", "int4")
 CODE_TO_DTYPE: Mapping[int, str] = {code: name for name, (_, code) in DTYPES.items()}
 
 

@@ -18,6 +18,20 @@ from opconform.harness.model import DTYPES, Array, Quant
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 EPS32 = 2.0**-24
+#: Floating-point dtypes: bits of precision, and the exponent of the least number above zero.
+FLOATS: Mapping[str, tuple[int, int]] = {
+    "float32": (24, -149),
+    "float16": (11, -24),
+    "bfloat16": (8, -133),
+    "float64": (53, -1074),
+    "complex64": (24, -149),
+}
+_LARGEST = {"float16": 65504.0, "bfloat16": 255 / 256 * 2.0**128, "float64": float(np.finfo(np.float64).max)}
+
+
+class Undecided(Exception):
+    """A reference kernel's word for inputs whose right answer hangs on how a runtime rounds: the case is not drawn."""
+
 
 #: (values, real multiplier) -> integers: how an accumulator becomes an output
 Rescale = Callable[[Array, Any], Array]
@@ -25,6 +39,8 @@ Rescale = Callable[[Array, Any], Array]
 
 def integer_range(dtype: str) -> tuple[int, int]:
     """Return the least and the largest value of an integer dtype."""
+    if dtype == "int4":
+        return -8, 7
     info = np.iinfo(DTYPES[dtype][0])
     return int(info.min), int(info.max)
 
@@ -35,8 +51,13 @@ def is_integer(dtype: str) -> bool:
 
 
 def is_float(dtype: str) -> bool:
-    """Tell whether a dtype name is a floating-point one."""
-    return bool(np.issubdtype(DTYPES[dtype][0], np.floating))
+    """Tell whether a dtype name is a floating-point one (complex is not)."""
+    return dtype in FLOATS and dtype != "complex64"
+
+
+def parts_of(data: Array) -> Array:
+    """Return complex numbers as reals of the same precision, with one more dimension of 2."""
+    return np.stack([data.real, data.imag], axis=-1)
 
 
 def round_half_away(x: Array) -> Array:
@@ -72,11 +93,22 @@ def quantize(x: Array, quant: Quant, dtype: str) -> Array:
     return np.asarray(np.clip(np.nan_to_num(steps + zero, posinf=high, neginf=low), low, high).astype(np.int64))
 
 
-def spacing32(x: Array) -> Array:
-    """Return the distance between float32 numbers at |x| (2**-149 at zero), as float64."""
-    magnitude = np.minimum(np.abs(np.asarray(x, dtype=np.float64)), FLOAT32_MAX)
+def largest(dtype: str) -> float:
+    """Return the largest finite number of a floating-point dtype (of a part of a complex one)."""
+    return _LARGEST.get(dtype, FLOAT32_MAX)
+
+
+def epsilon(dtype: str) -> float:
+    """Return the largest relative error of one rounding to a floating-point dtype (2**-24 for float32)."""
+    return 2.0 ** -FLOATS.get(dtype, FLOATS["float32"])[0]
+
+
+def spacing(x: Array, dtype: str = "float32") -> Array:
+    """Return the distance between numbers of a dtype at |x| (for float32 2**-149 at zero), as float64."""
+    bits, least = FLOATS.get(dtype, FLOATS["float32"])
+    magnitude = np.minimum(np.abs(np.asarray(x, dtype=np.float64)), largest(dtype))
     _, exponent = np.frexp(magnitude)
-    return np.asarray(np.ldexp(1.0, np.maximum(np.where(magnitude == 0, -200, exponent) - 24, -149)))
+    return np.asarray(np.ldexp(1.0, np.maximum(np.where(magnitude == 0, least, exponent - bits), least)))
 
 
 def srdhm(a: Array, b: Array | int) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 from opconform.harness import laws
 from opconform.harness.law_parts import Broken, NotApplicable, Outputs, Subject
 from opconform.harness.model import Array, Case
-from opconform.harness.numerics import spacing32
+from opconform.harness.numerics import spacing
 from opconform.harness.spec import Law
 
 __all__ = ("LAWS", "Broken", "NotApplicable", "Subject", "allowed_of", "applies")
@@ -55,7 +55,7 @@ def allowed_of(
     for limit, floor, kind, ideal, tensor in zip(limits, floors, kinds, ideals, case.outputs, strict=True):
         match kind:
             case "ulp":
-                size = limit * spacing32(ideal) + floor
+                size = limit * spacing(np.abs(ideal), tensor.dtype) + floor
             case "lsb":
                 size = np.asarray((limit + 0.5) * (max(tensor.quant.scale) if tensor.quant else 1.0))
             case _:

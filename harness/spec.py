@@ -66,6 +66,7 @@ class Slot:
     dynamic: bool = False
     low: Expression | None = None
     high: Expression | None = None
+    order: str = ""  # "", sorted (rows ascend, repetitions allowed) or increasing (no repetitions)
 
 
 @dataclass(frozen=True, slots=True)

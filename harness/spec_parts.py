@@ -104,7 +104,7 @@ def shape_rule(read: Reader, value: Any, line: int) -> ShapeRule:
 
 def slots(read: Reader, top: Dict, key: str) -> tuple[Slot, ...]:
     """Read `inputs` or `outputs`."""
-    optional = ("constant", "optional", "variable", "value", "repeat", "dynamic", "range")
+    optional = ("constant", "optional", "variable", "value", "repeat", "dynamic", "range", "order")
     result = []
     section = read.section(top, key)
     for name, body in section.items():
@@ -114,13 +114,16 @@ def slots(read: Reader, top: Dict, key: str) -> tuple[Slot, ...]:
         if constant is None:
             raise read.error(line, f"slot {name}: constant is {body['constant']!r}; allowed: true, false, either")
         low, high = read.pair(body["range"], line, "range") if "range" in body else (None, None)
+        order = body.get("order", "")
+        if order not in ("", "sorted", "increasing") or (order and low is None):
+            raise read.error(line, f"slot {name}: order is {order!r}; allowed: sorted, increasing, both with a range")
         result.append(
             Slot(
                 name, shape_rule(read, body["shape"], line), line, constant,
                 bool(body.get("optional")), bool(body.get("variable")),
                 read.expression(body["value"], line) if "value" in body else None,
                 read.expression(body["repeat"], line) if "repeat" in body else None,
-                bool(body.get("dynamic")), low, high,
+                bool(body.get("dynamic")), low, high, order,
             )
         )  # fmt: skip
     return tuple(result)

@@ -32,6 +32,7 @@ def _map(values: Json) -> Json:
 def _slot() -> Json:
     flags: Json = {name: {"type": "boolean"} for name in ("optional", "variable", "dynamic")}
     rest: Json = {"shape": _SHAPE, "constant": {"enum": [True, False, "either"]}, "range": _PAIR}
+    rest |= {"order": {"enum": ["sorted", "increasing"]}}
     return _object(rest | flags | {"value": _EXPRESSION, "repeat": _EXPRESSION}, ("shape",))
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from opconform.harness.model import CODE_TO_DTYPE, DTYPES, Array, Shape
+from opconform.harness.model import CODE_TO_DTYPE, DTYPES, INNER_DTYPES, Array, Shape
 
 MAGIC = b"OPC1"
 VERSION = 1
@@ -65,9 +65,8 @@ _METER = struct.Struct("<HHII")
 _TENSOR = struct.Struct("<BBHI")
 _DIMS = tuple(struct.Struct(f"<{rank}I") for rank in range(MAX_RANK + 1))
 _PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
-# "resource" is a handle inside a model and never travels; its NumPy type is that of int32.
-_SENT = {dtype: code for name, (dtype, code) in DTYPES.items() if name != "resource"}
-_RECEIVED = {code: DTYPES[name][0] for code, name in CODE_TO_DTYPE.items() if name != "resource"}
+_SENT = {dtype: code for name, (dtype, code) in DTYPES.items() if name not in INNER_DTYPES}
+_RECEIVED = {code: DTYPES[name][0] for code, name in CODE_TO_DTYPE.items() if name not in INNER_DTYPES}
 
 
 class WireError(Exception):

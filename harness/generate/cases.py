@@ -17,7 +17,7 @@ from opconform.harness.generate.quantize import draw_fit, draw_quant, fit_output
 from opconform.harness.generate.slots import Resolved, resolve_inputs, view_of
 from opconform.harness.generate.source import Discard, Source
 from opconform.harness.model import Array, Case, Input, Quant, Shape, TensorType
-from opconform.harness.numerics import dequantize, is_float
+from opconform.harness.numerics import Undecided, dequantize, is_float
 from opconform.harness.spec import OpSpec, QuantRule, Slot
 
 Kernel = Callable[..., Any]
@@ -165,7 +165,8 @@ def fill_inputs(
             numbers = range(drawn.first, drawn.first + drawn.vectors)
             columns.append([part.data(spec, env, drawn, v, position) for v in numbers])
     vectors = tuple(tuple(column[v] for column in columns) for v in range(drawn.vectors))
-    return tuple(inputs), focused(inputs, vectors, drawn.focus)
+    settled = [p.tensor.name for p in resolved.parts if p.slot.value is not None or p.slot.order]
+    return tuple(inputs), focused(inputs, vectors, drawn.focus, settled)
 
 
 MOST_FOCUS = 6
@@ -179,9 +180,9 @@ def draw_focus(resolved: Resolved, source: Source) -> tuple[int, ...]:
 
 
 def focused(
-    inputs: Sequence[Input], vectors: tuple[tuple[Array, ...], ...], focus: Sequence[int]
+    inputs: Sequence[Input], vectors: tuple[tuple[Array, ...], ...], focus: Sequence[int], settled: Sequence[str] = ()
 ) -> tuple[tuple[Array, ...], ...]:
-    """Set every element outside the focus to zero (of the real numbers)."""
+    """Set every element outside the focus to zero (of the real numbers), but for inputs whose values are settled."""
     if not focus:
         return vectors
     fed = [slot.tensor for slot in inputs if slot.role == "input"]
@@ -192,7 +193,7 @@ def focused(
             neutral = np.full_like(data, tensor.quant.zero_point[0] if tensor.quant else 0)
             here = [f - start for f in focus if start <= f < start + data.size]
             neutral.reshape(-1)[here] = data.reshape(-1)[here]
-            kept.append(neutral)
+            kept.append(data if tensor.name in settled else neutral)
             start += data.size
         result.append(tuple(kept))
     return tuple(result)
@@ -216,12 +217,14 @@ def _fill_exhaustive(
 
 
 def real_value(data: Array, tensor: TensorType) -> Array:
-    """Return what the reference sees of a tensor: dequantized float64, int64, bool or float64."""
+    """Return what the reference sees of a tensor: dequantized float64, int64, bool, float64, complex128 or bytes."""
     if tensor.quant is not None:
         return dequantize(data, tensor.quant)
-    if data.dtype.kind == "b":
+    if data.dtype.kind in "bS":
         return data
-    return data.astype(np.float64 if data.dtype.kind == "f" else np.int64)
+    if data.dtype.kind == "c":
+        return data.astype(np.complex128)
+    return data.astype(np.float64 if is_float(tensor.dtype) else np.int64)
 
 
 def _real(inputs: Sequence[Input], vectors: Sequence[Sequence[Array]], name: str) -> Array:
@@ -231,7 +234,14 @@ def _real(inputs: Sequence[Input], vectors: Sequence[Sequence[Array]], name: str
     for position, slot in enumerate(fed):
         if _is(slot, name):
             found += [real_value(vector[position], slot.tensor) for vector in vectors]
-    return np.concatenate([np.asarray(f, dtype=np.float64).reshape(-1) for f in found] or [np.zeros(0)])
+    return np.concatenate([_as_numbers(f) for f in found] or [np.zeros(0)])
+
+
+def _as_numbers(data: Array) -> Array:
+    """Return the float64 values that expressions see: of complex numbers the magnitudes, of strings none."""
+    if data.dtype.kind == "S":
+        return np.zeros(0)
+    return np.asarray(np.abs(data) if data.dtype.kind == "c" else data, dtype=np.float64).reshape(-1)
 
 
 def _is(slot: Input, name: str) -> bool:
@@ -255,6 +265,8 @@ def run_reference(
         try:
             with np.errstate(all="ignore"):
                 produced = kernel(*arguments, **attributes)
+        except Undecided as error:
+            raise Discard("undecided") from error
         except Exception as error:  # a kernel's bug must name the op, whatever it raises
             raise ReferenceMismatch(
                 f"{spec.op}: the reference kernel fails: {type(error).__name__}: {error}"

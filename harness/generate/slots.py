@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -41,17 +41,34 @@ class Part:
         if self.slot.value is not None:
             value = self.slot.value({**env, "i": self.index})
             return np.asarray(value, dtype=dtype).reshape(self.tensor.shape)
-        low, high = self._range(spec, env)
         rng = values.generator(drawn.seed, vector, position)
         specials = spec.specials if self.role == "input" else ()
+        if self.slot.low is not None and self.slot.high is not None:
+            return self._ranged(rng, self.slot.low(env), self.slot.high(env), drawn.value_class, specials)
+        low, high = self._range(spec, env)
         kind = self.tensor.dtype
         return values.fill(rng, kind, self.tensor.shape, drawn.value_class, low, high, specials, self.tensor.quant)
 
+    def _ranged(
+        self, rng: np.random.Generator, low: Any, high: Any, value_class: str, specials: Sequence[str]
+    ) -> Array:
+        """Draw within the slot's own range, which may differ along the last axis, in the slot's order."""
+        dtype, shape = self.tensor.dtype, self.tensor.shape
+        if self.slot.order == "increasing":
+            try:
+                return values.increasing(rng, shape, low, high).astype(DTYPES[dtype][0])
+            except ValueError as error:
+                raise Discard("domain") from error
+
+        def fill_part(part: tuple[int, ...], least: float, most: float) -> Array:
+            return values.fill(rng, dtype, part, value_class, least, most, specials, self.tensor.quant)
+
+        data = values.by_column(fill_part, shape, low, high).astype(DTYPES[dtype][0])
+        return values.ascending(data) if self.slot.order else data
+
     def _range(self, spec: OpSpec, env: Mapping[str, Any]) -> tuple[float, float]:
-        """Return the range of the stored values: the slot's own, the spec's, or the dtype's."""
+        """Return the range of the stored values: the spec's for the slot or the dtype, or the dtype's own."""
         dtype, kind = self.tensor.dtype, DTYPES[self.tensor.dtype][0].kind
-        if self.slot.low is not None and self.slot.high is not None:
-            return float(self.slot.low(env)), float(self.slot.high(env))
         if self.rule is not None and self.rule.range is not None:
             return float(self.rule.range[0]), float(self.rule.range[1])
         if self.tensor.quant is not None and kind in "iu":
@@ -60,9 +77,9 @@ class Part:
             if key in spec.values:
                 low, high = spec.values[key]
                 return float(low(env)), float(high(env))
-        if kind == "f":
+        if kind in "fc" or dtype == "bfloat16":
             return FLOATS
-        if kind == "b":
+        if kind in "bS":
             return 0.0, 1.0
         return _floats(integer_range(dtype)) if DTYPES[dtype][0].itemsize <= 2 else _clamped(dtype)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import cycle
+from typing import Any
 
 import numpy as np
 
 from opconform.harness.model import DTYPES, Array, Quant, Shape
-from opconform.harness.numerics import integer_range
+from opconform.harness.numerics import integer_range, is_float, largest
 
 CLASSES = ("ordinary", "boundaries", "saturating", "ties", "specials")
 
@@ -36,15 +38,19 @@ def fill(
     quant: Quant | None = None,
 ) -> Array:
     """Return one tensor. [low, high] bounds float values and integers alike; `quant` shows where zero lies."""
-    kind = DTYPES[dtype][0].kind
     count = math.prod(shape)
-    if kind == "b":
+    if dtype == "bool":
         return _booleans(rng, count, value_class).reshape(shape)
-    if kind == "f":
-        values = _floats(rng, count, value_class, low, high, specials)
+    if dtype == "string":
+        return _words(rng, count, value_class).reshape(shape)
+    if dtype == "complex64":
+        parts = _floats(rng, 2 * count, value_class, low, high, specials).astype(np.float32)
+        return parts.view(np.complex64).reshape(shape)
+    if is_float(dtype):
+        values = np.clip(_floats(rng, count, value_class, low, high, specials), -largest(dtype), largest(dtype))
     else:
-        lowest, largest = integer_range(dtype)
-        values = _integers(rng, count, value_class, (low, high), (lowest, largest), quant)
+        least, most = integer_range(dtype)
+        values = _integers(rng, count, value_class, (low, high), (least, most), quant)
     return values.astype(DTYPES[dtype][0]).reshape(shape)
 
 
@@ -52,6 +58,15 @@ def _booleans(rng: np.random.Generator, count: int, value_class: str) -> Array:
     if value_class in ("boundaries", "saturating"):
         return np.full(count, bool(rng.integers(0, 2)))
     return rng.random(count) < rng.random()
+
+
+def _words(rng: np.random.Generator, count: int, value_class: str) -> Array:
+    """Return words: short ones of few letters, so that some are equal; at the boundaries empty and long ones too."""
+    longest = 12 if value_class == "boundaries" else 3
+    lengths = rng.integers(0 if value_class == "boundaries" else 1, longest, count, endpoint=True)
+    letters = np.frombuffer(b"ab\xc3\xa9 Z" if value_class == "specials" else b"abc", np.uint8)
+    words = [rng.choice(letters, n).tobytes() for n in lengths]
+    return np.asarray(words, dtype=DTYPES["string"][0]).reshape(count)
 
 
 def _floats(
@@ -115,6 +130,34 @@ def _integers(
             return np.clip(near, first, last)
         case _:
             return rng.integers(first, last, count, endpoint=True)
+
+
+def by_column(fill_part: Callable[[Shape, float, float], Array], shape: Shape, low: Any, high: Any) -> Array:
+    """Fill a tensor with `fill_part(shape, low, high)`; bounds that are lists hold one number per column."""
+    if not any(isinstance(bound, tuple) and len(bound) != 1 for bound in (low, high)):
+        least, most = (float(bound[0] if isinstance(bound, tuple) else bound) for bound in (low, high))
+        return fill_part(shape, least, most)
+    pairs = list(zip(*(bound if isinstance(bound, tuple) else cycle((bound,)) for bound in (low, high)), strict=False))
+    columns = [fill_part(shape[:-1], *map(float, pairs[i % len(pairs)])) for i in range(shape[-1] if pairs else 0)]
+    return np.stack(columns, -1) if columns else np.zeros(shape)
+
+
+def ascending(data: Array) -> Array:
+    """Sort numbers, or rows by their first column, then their second and so on."""
+    rows = data.reshape(len(data), -1) if data.ndim else data.reshape(1, 1)
+    return data.reshape(rows.shape)[np.lexsort(rows.T[::-1])].reshape(data.shape) if rows.size else data
+
+
+def increasing(rng: np.random.Generator, shape: Shape, low: Any, high: Any) -> Array:
+    """Draw numbers, or rows, that ascend without repetition. Raises ValueError where the bounds hold too few."""
+    width = shape[1] if len(shape) == 2 else 1
+    lows, highs = (np.broadcast_to(np.asarray(bound, np.int64), (width,)) for bound in (low, high))
+    extents = np.maximum(highs - lows + 1, 0)
+    total, count = math.prod(extents.tolist()), shape[0] if shape else 1
+    if total < count:
+        raise ValueError(f"{count} different numbers between {low} and {high}")
+    picks = np.sort(rng.choice(total, count, replace=False))
+    return (np.stack(np.unravel_index(picks, tuple(extents)), -1) + lows).reshape(shape)
 
 
 def exhaustive(dtypes: Sequence[str], chunk: int = 256) -> list[tuple[Array, ...]]:
