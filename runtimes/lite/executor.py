@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from opconform.harness.model import CODE_TO_DTYPE, DTYPES, Array, Shape
+from opconform.runtimes.lite import half
 from opconform.runtimes.lite.control import CONTROL_OPS, ORDERED_OPS, Services
 from opconform.runtimes.lite.delegate import Delegate, DelegatedNode, partition
 from opconform.runtimes.lite.graph import Memory, Node, Operand, Operator, Prepared, Step, Subgraph, Tensor
@@ -57,13 +58,19 @@ def prepare_node(node: Node, services: Services) -> Prepared:
     if node.op in CONTROL_OPS:
         prepared = CONTROL_OPS[node.op](node, services)
     elif node.op in OPS:
-        prepared = OPS[node.op](node)
+        prepared = _prepare_computing(node)
     else:
         raise node.unsupported("no kernel")
     for shape in prepared.shapes:
         if math.prod(shape) >= _MAX_ELEMENTS:
             raise node.unsupported(f"an output of {list(shape)}; at most {_MAX_ELEMENTS} elements are supported")
     return prepared
+
+
+def _prepare_computing(node: Node) -> Prepared:
+    if not half.concerns(node):
+        return OPS[node.op](node)
+    return half.narrowed(node, OPS[node.op](half.widened(node)))
 
 
 def make_plan(graph: Subgraph, index: int, services: Services, shapes: Sequence[Shape] | None = None) -> Plan:

@@ -6,11 +6,14 @@ Offsets between tables only point forward, so a walk that counts what it visits 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from struct import Struct, unpack_from
 from typing import NamedTuple
 
+import numpy as np
+
 from opconform.harness import schema
-from opconform.harness.model import CODE_TO_DTYPE, DTYPES, Array, Shape
+from opconform.harness.model import CODE_TO_DTYPE, DTYPES, STRING_BYTES, Array, Shape
 from opconform.harness.runtime import InvalidModel, Unsupported
 from opconform.runtimes.lite.graph import Model, Operator, Options, Quantization, Subgraph, Tensor
 
@@ -201,11 +204,39 @@ def _view(name: str, raw: Array, code: int, shape: Shape) -> Array:
     count = 1
     for extent in shape:
         count *= extent
+    if code in _PACKED:
+        return _PACKED[code](name, raw, count)
     need = count * dtype.itemsize
     if raw.size < need:
         raise InvalidModel(f"tensor {name!r} needs {need} bytes of constant data and its buffer has {raw.size}")
     view = raw[:need].view(dtype)
     return view if view.flags.aligned else view.copy()
+
+
+def _nibbles(name: str, raw: Array, count: int) -> Array:
+    """Return numbers of four bits as int8: two a byte, the first in the low half."""
+    need = (count + 1) // 2
+    if raw.size < need:
+        raise InvalidModel(f"tensor {name!r} needs {need} bytes of constant data and its buffer has {raw.size}")
+    pairs = raw[:need].view(np.int8)
+    both = np.stack([np.left_shift(pairs, 4) >> 4, pairs >> 4], axis=1)
+    return np.ascontiguousarray(both.reshape(-1)[:count])
+
+
+def _strings(name: str, raw: Array, count: int) -> Array:
+    """Return strings, which a file holds as their number, where each starts, where the last ends, and their bytes."""
+    buffer = raw.tobytes()
+    if len(buffer) < 8 or unpack_from("<i", buffer)[0] != count or len(buffer) < 4 * (count + 2):
+        raise InvalidModel(f"tensor {name!r} needs {count} strings and its buffer of {len(buffer)} bytes has others")
+    starts = unpack_from(f"<{count + 1}i", buffer, 4)
+    if starts[0] < 4 * (count + 2) or starts[-1] > len(buffer) or list(starts) != sorted(starts):
+        raise InvalidModel(f"tensor {name!r} has strings outside its buffer of {len(buffer)} bytes")
+    if any(end - start > STRING_BYTES for start, end in pairwise(starts)):
+        raise Unsupported(f"tensor {name!r} has a string of more than {STRING_BYTES} bytes, which is not supported")
+    return np.array([buffer[start:end] for start, end in pairwise(starts)], DTYPES["string"][0])
+
+
+_PACKED = {DTYPES["int4"][1]: _nibbles, DTYPES["string"][1]: _strings}
 
 
 def _quantization(reader: _Reader, table: Table, name: str, shape: Shape) -> Quantization | None:

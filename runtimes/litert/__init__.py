@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from opconform.harness.model import Array
+from opconform.harness.model import DTYPES, STRING_BYTES, Array
 from opconform.harness.runtime import InvalidModel, Manifest, Unavailable, Unsupported
 
 RESOLVERS: Mapping[str, str] = {
@@ -76,7 +76,7 @@ class Session:
     def _read(self, slot: int, index: int) -> Array:
         """Return a copy of an output. The package cannot read one whose shape came out empty, though it is right."""
         try:
-            return np.asarray(self._interpreter.get_tensor(index))
+            return _fixed_width(np.asarray(self._interpreter.get_tensor(index)))
         except ValueError:
             detail = self._interpreter.get_output_details()[slot]
             if 0 not in detail["shape"]:
@@ -90,6 +90,16 @@ class Session:
     def close(self) -> None:
         """Free the interpreter."""
         del self._interpreter
+
+
+def _fixed_width(array: Array) -> Array:
+    """Return strings, which the package gives as objects, in the dtype that travels; Unsupported for long ones."""
+    if array.dtype != object:
+        return array
+    longest = max(map(len, array.reshape(-1)), default=0)
+    if longest > STRING_BYTES:
+        raise Unsupported(f"an output holds a string of {longest} bytes; at most {STRING_BYTES} travel")
+    return array.astype(DTYPES["string"][0])
 
 
 def _interpreter_module() -> Any:
