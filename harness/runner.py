@@ -139,7 +139,7 @@ def run(selection: Selection, log: Path | None, resume: bool = False, progress: 
     before anything is written, KeyboardInterrupt and WorkerLost with the log kept, ready for `resume`.
     """
     started = time.perf_counter()
-    specs = load_all(selection.folder)
+    specs = load_all(selection.folder, selection.ops)
     pairs = select(specs, selection)
     handles = list({handle.label: handle for handle in map(resolve, selection.runtimes)}.values())
     seated, missing = _available(handles)
@@ -297,7 +297,7 @@ class Bench:
     """One process's specs, oracle and running runtimes."""
 
     def __init__(self, selection: Selection, sources: Sequence[str]) -> None:
-        self._specs = load_all(selection.folder)
+        self._specs = load_all(selection.folder, selection.ops)
         self._oracle = load_oracle()
         self._tier, self._seed = TIERS[selection.tier], selection.seed
         handles = [resolve(source) for source in sources]

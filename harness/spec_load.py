@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from functools import lru_cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -31,15 +32,27 @@ def spec_folder() -> Path:
     return Path(str(files("opconform") / "specs" / "ops"))
 
 
-def load_all(folder: Path | None = None) -> Mapping[str, OpSpec]:
-    """Load every spec of a folder by op name, sorted; raise SpecError at the first bad one."""
+def load_all(folder: Path | None = None, ops: Sequence[str] = ("*",)) -> Mapping[str, OpSpec]:
+    """Load the specs of a folder that the globs select, by op name, sorted; raise SpecError at the first bad one.
+
+    A glob that selects nothing has all of them loaded, so that an error can list what there is.
+    """
     paths = sorted((folder or spec_folder()).glob("*.yaml"))
+    names = [path.stem.upper() for path in paths]
+    if all(any(fnmatchcase(name, glob.upper()) for name in names) for glob in ops):
+        paths = [path for path in paths if any(fnmatchcase(path.stem.upper(), glob.upper()) for glob in ops)]
     specs = [load_spec(path) for path in paths]
     return {spec.op: spec for spec in sorted(specs, key=lambda s: s.op)}
 
 
 def load_spec(path: Path) -> OpSpec:
-    """Load one spec file; raise SpecError."""
+    """Load one spec file, once for each of its versions; raise SpecError."""
+    status = path.stat()
+    return _load_version(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=512)
+def _load_version(path: Path, _time: int, _size: int) -> OpSpec:
     spec = _spec(Reader(_shown(path)), load(path))
     if path.stem != spec.op.lower():
         raise SpecError(_shown(path), 1, f"op is {spec.op}, so the file must be named {spec.op.lower()}.yaml")
@@ -166,7 +179,8 @@ def _check_slots(read: Reader, top: Dict, spec: OpSpec) -> None:
     known = [slot.name for slot in (*spec.inputs, *spec.outputs)]
     for row, dtypes in spec.types.items():
         line = top["types"].lines[row]
-        missing, extra = set(known) - set(dtypes), set(dtypes) - set(known)
+        needed = [slot.name for slot in (*spec.inputs, *spec.outputs) if slot.only is None]
+        missing, extra = set(needed) - set(dtypes), set(dtypes) - set(known)
         if missing:
             raise read.error(line, f"row {row} gives no dtype for {sorted(missing)[0]}; every slot needs one")
         if extra:
@@ -213,6 +227,7 @@ def _check_canonical(read: Reader, top: Dict, spec: OpSpec) -> None:
 def _all_expressions(spec: OpSpec) -> Iterable[tuple[Expression, int]]:
     for slot in (*spec.inputs, *spec.outputs):
         parts = [slot.shape.whole, *slot.shape.parts, slot.value, slot.repeat, slot.low, slot.high]
+        parts += [slot.only, slot.absent]
         yield from ((part, slot.line) for part in parts if part is not None)
     yield from ((a.value, a.line) for a in spec.attributes if a.value is not None)
     for draw in spec.domain:
@@ -226,5 +241,7 @@ def _all_expressions(spec: OpSpec) -> Iterable[tuple[Expression, int]]:
     for tolerances in spec.tolerance.values():
         for t in tolerances:
             yield from ((part, t.clause.line) for part in (t.limit, t.floor) if part is not None)
+            for noise in t.noise.values():
+                yield from ((part, t.clause.line) for part in (noise if isinstance(noise, tuple) else (noise,)))
     yield from ((law.when, law.clause.line) for law in spec.laws if law.when is not None)
     yield from ((invalid.when, invalid.clause.line) for invalid in spec.invalid if invalid.when is not None)

@@ -70,7 +70,7 @@ def checked_tier(tier: str) -> str:
 
 def perform(selection: Selection, log: Path | None, resume: bool = False) -> Result:
     """Run a selection, showing what happens and the totals at the end."""
-    view = View(console(), len(select(load_all(), selection)))
+    view = View(console(), len(select(load_all(None, selection.ops), selection)))
     try:
         result = run(selection, log, resume, view.line)
     finally:
