@@ -27,6 +27,7 @@ from opconform.harness.model import (
 )
 from opconform.harness.numerics import epsilon, is_integer, largest, parts_of, quantize, spacing
 from opconform.harness.spec import OpSpec, Tolerance
+from opconform.harness.spread import spread_of
 
 Kernel = Callable[..., Any]
 
@@ -65,10 +66,16 @@ def make_judge(spec: OpSpec, built: Built, kernel: Kernel, exact: tuple[tuple[Ar
     limits, floors, wanted = [], [], []
     fed = {slot.tensor.name for slot in case.inputs if slot.role == "input"}
     sees_values = any(part and part.names & fed for rule in rules for part in (rule.limit, rule.floor))
+    spreads = {id(rule): spread_of(built, rule, kernel) for rule in rules if rule.kind == "spread"}
     for index, vector in enumerate(case.vectors):
         env = _vector_env(built, vector) if sees_values else built.env
         ideal = built.ideals[index]
-        limits.append(tuple(_limit(rule, env, built, vector, kernel, o) for o, rule in enumerate(rules)))
+        limits.append(
+            tuple(
+                spreads[id(rule)][index][o] if rule.kind == "spread" else _limit(rule, env, built, vector, kernel, o)
+                for o, rule in enumerate(rules)
+            )
+        )
         floors.append(tuple(float(rule.floor(env)) if rule.floor else 0.0 for rule in rules))
         wanted.append(tuple(_wanted(i, t) for i, t in zip(ideal, case.outputs, strict=True)))
     return Judge(spec, built, tuple(limits), tuple(floors), tuple(wanted), exact)
@@ -115,7 +122,7 @@ def magnitude(case: Case, vector: Sequence[Array], kernel: Kernel) -> tuple[Arra
     """Return the op applied to absolute inputs, without its activation: the size of what was added up."""
     fed = iter(vector)
     arguments: list[Array | None] = []
-    for slot in case.inputs:
+    for slot in [slot for slot in case.inputs if slot.role != "intermediate"]:
         data = next(fed) if slot.role == "input" else slot.data
         if slot.role == "variable":
             data = np.zeros(slot.tensor.shape)
@@ -181,8 +188,17 @@ def _judge_values(judge_: Judge, outputs: Sequence[Sequence[Array]], arithmetic:
         rule = tolerance_of(judge_.spec, judge_.case.row, tensor.name)
         if rule.kind == "distribution":
             samples = [np.asarray(produced[output]) for produced in outputs]
-            worst = _worse(worst, judge_distribution(rule, judge_.spec, samples))
+            worst = _worse(worst, judge_distribution(rule, judge_.spec, samples, _logits(judge_.case, rule.of)))
     return _with_histogram(worst, histogram)
+
+
+def _logits(case: Case, slot_name: str) -> list[Array]:
+    """Return what a slot holds at each invocation; nothing where no slot is named."""
+    names = [slot.tensor.name for slot in case.inputs if slot.role == "input"]
+    stored = next((slot.data for slot in case.inputs if slot.tensor.name == slot_name and slot.data is not None), None)
+    if stored is not None:
+        return [stored for _ in case.vectors]
+    return [vector[names.index(slot_name)] for vector in case.vectors] if slot_name else []
 
 
 def _with_histogram(verdict: Verdict, histogram: Mapping[int, int]) -> Verdict:
@@ -240,7 +256,7 @@ def _compare_integers(
     if got.dtype.kind == "b":  # as bytes: a runtime may write others than 0 and 1, and the number says what it wrote
         got, want = np.ascontiguousarray(got).view(np.uint8), want.view(np.uint8)
     limit = float(judge_.limits[index][output])
-    unit = "lsb" if rule.kind == "lsb" else "exact"
+    unit = "lsb" if rule.kind in ("lsb", "spread") else "exact"
     if limit >= 0 and np.array_equal(got, want):  # nearly always: what follows is for the rest
         histogram = {0: got.size}
         verdict = Verdict("pass", rule.clause.label, 0.0, limit, unit, "", index, (0,) * got.ndim, output, histogram)

@@ -215,6 +215,12 @@ def running(numbers: Sequence[int]) -> Shape:
     return tuple(itertools.accumulate(numbers))
 
 
+def off_middle(view: SlotView, origin: float, step: float) -> float:
+    """Return how near, in steps, a value of a slot comes to the middle between two points of a grid (0.5 at most)."""
+    places = (_finite(view) - origin) / step
+    return float(np.min(np.abs(places - np.floor(places) - 0.5), initial=0.5))
+
+
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "min": _array_min,
     "max": _array_max,
@@ -252,4 +258,5 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "span": span,
     "absmax": absmax,
     "minabs": minabs,
+    "off_middle": off_middle,
 }

@@ -67,6 +67,9 @@ class Slot:
     low: Expression | None = None
     high: Expression | None = None
     order: str = ""  # "", sorted (rows ascend, repetitions allowed) or increasing (no repetitions)
+    only: Expression | None = None  # where it does not hold, there is no such slot
+    absent: Expression | None = None  # where it holds, the input is absent
+    intermediate: bool = False  # no operand: it carries the quantization of a value inside the op
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,7 @@ class Tolerance:
     """How far one output of one row may be from the reference."""
 
     clause: Clause
-    kind: str  # exact, ulp, bound, lsb, distribution
+    kind: str  # exact, ulp, bound, lsb, spread, distribution
     limit: Expression | None = None
     floor: Expression | None = None
     family: str = ""  # rounding family of the integer definition
@@ -139,6 +142,9 @@ class Tolerance:
     low: float = 0.0
     high: float = 1.0
     output: str = ""  # empty: every output
+    distribution: str = "uniform"  # where the kind is that
+    of: str = ""  # the slot whose values determine a distribution
+    noise: Mapping[str, Expression | tuple[Expression, Expression]] = field(default_factory=dict)  # of `spread`
 
 
 @dataclass(frozen=True, slots=True)

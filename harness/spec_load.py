@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from opconform.harness import schema, spec_parts
+from opconform.harness import schema, spec_parts, spec_tolerance
 from opconform.harness.expr import Expression
 from opconform.harness.model import DTYPES
 from opconform.harness.spec import Clause, OpSpec, Require
@@ -127,7 +127,7 @@ def _sections(read: Reader, top: Dict, op: str, within: _Within) -> OpSpec:
         quantization=within("quantization", lambda: spec_parts.quantization(read, top, types)),
         require=within("require", lambda: _requires(read, top, types)),
         invalid=within("invalid", lambda: spec_parts.invalids(read, top, types)),
-        tolerance=within("tolerance", lambda: spec_parts.tolerances(read, top, types)),
+        tolerance=within("tolerance", lambda: spec_tolerance.tolerances(read, top, types)),
         laws=within("properties", lambda: spec_parts.laws(read, top, types)),
         graph=spec_parts.graph(read, top),
         stateful=bool(top.get("stateful", False)),

@@ -9,8 +9,7 @@ from typing import Any
 
 from opconform.harness.expr import Expression, ExpressionError, compile_expression
 from opconform.harness.model import DTYPES
-from opconform.harness.numerics import FAMILIES
-from opconform.harness.spec import Attribute, Clause, Draw, Invalid, Law, QuantRule, ShapeRule, Slot, Tolerance
+from opconform.harness.spec import Attribute, Clause, Draw, Invalid, Law, QuantRule, ShapeRule, Slot
 from opconform.harness.yamlish import Dict, SpecError
 
 LAWS = (
@@ -23,6 +22,7 @@ DRAWS = {
     "broadcasts_with": (), "reshapes": (), "axis": (), "axes": ("min",), "pairs": ("each",), "list": ("each",),
     "choice": (), "slices": (), "rank": ("dim",), "permutes": (),
 }  # fmt: skip
+_PRESENCE = ("only", "absent", "intermediate")
 BUDGETS = ("own", "stack", "arena", "instructions")
 
 
@@ -104,7 +104,7 @@ def shape_rule(read: Reader, value: Any, line: int) -> ShapeRule:
 
 def slots(read: Reader, top: Dict, key: str) -> tuple[Slot, ...]:
     """Read `inputs` or `outputs`."""
-    optional = ("constant", "optional", "variable", "value", "repeat", "dynamic", "range", "order")
+    optional = ("constant", "optional", "variable", "value", "repeat", "dynamic", "range", "order", *_PRESENCE)
     result = []
     section = read.section(top, key)
     for name, body in section.items():
@@ -124,6 +124,9 @@ def slots(read: Reader, top: Dict, key: str) -> tuple[Slot, ...]:
                 read.expression(body["value"], line) if "value" in body else None,
                 read.expression(body["repeat"], line) if "repeat" in body else None,
                 bool(body.get("dynamic")), low, high, order,
+                read.expression(body["only"], line) if "only" in body else None,
+                read.expression(body["absent"], line) if "absent" in body else None,
+                bool(body.get("intermediate")),
             )
         )  # fmt: skip
     return tuple(result)
@@ -287,48 +290,6 @@ def _changes(read: Reader, kind: str, value: Any, line: int) -> Mapping[str, Any
     if kind == "shape":
         return {name: shape_rule(read, shape, line) for name, shape in value.items()}
     return {name: read.expression(rule, line) for name, rule in value.items()}
-
-
-def tolerances(read: Reader, top: Dict, types: Mapping[str, Mapping[str, str]]) -> Mapping[str, tuple[Tolerance, ...]]:
-    """Read `tolerance`; every row needs one. Labels T1, T2 ... follow the order of the file."""
-    section = read.section(top, "tolerance")
-    for row in section:
-        if row not in types:
-            raise read.error(section.lines[row], f"'{row}' is no row; rows: {', '.join(types)}")
-    for row in types:
-        if row not in section:
-            raise read.error(read.line(top, "tolerance"), f"row {row} has no tolerance; add one")
-    result = {}
-    for number, (row, body) in enumerate(section.items(), 1):
-        line = section.lines[row]
-        clause = Clause(f"T{number}", "tolerance", line, f"{row}: {body}", rows=(row,))
-        slots_of_row = types[row]
-        if isinstance(body, dict) and body and all(key in slots_of_row for key in body):
-            result[row] = tuple(_tolerance(read, clause, rule, line, output) for output, rule in body.items())
-        else:
-            result[row] = (_tolerance(read, clause, body, line, ""),)
-    return result
-
-
-def _tolerance(read: Reader, clause: Clause, body: Any, line: int, output: str) -> Tolerance:
-    if body == "exact":
-        return Tolerance(clause, "exact", output=output)
-    keys = ("ulp", "bound", "lsb", "exact", "floor", "distribution", "low", "high", "signed_zero", "why")
-    read.mapping(body, "a tolerance", (), keys, line)
-    kind = next((key for key in ("ulp", "bound", "lsb", "distribution") if key in body), None)
-    if kind is None:
-        raise read.error(line, "a tolerance is 'exact', or has one of ulp, bound, lsb, distribution")
-    family = str(body.get("exact", ""))
-    if family and family not in FAMILIES:
-        raise read.error(line, f"unknown rounding family '{family}'; known: {', '.join(FAMILIES)}")
-    if kind == "distribution":
-        if body["distribution"] != "uniform":
-            raise read.error(line, f"unknown distribution '{body['distribution']}'; known: uniform")
-        low, high = float(body.get("low", 0)), float(body.get("high", 1))
-        return Tolerance(clause, kind, low=low, high=high, output=output)
-    floor = read.expression(body["floor"], line) if "floor" in body else None
-    signed = bool(body.get("signed_zero"))
-    return Tolerance(clause, kind, read.expression(body[kind], line), floor, family, signed, output=output)
 
 
 def laws(read: Reader, top: Dict, types: Mapping[str, Any]) -> tuple[Law, ...]:

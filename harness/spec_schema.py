@@ -10,6 +10,7 @@ from opconform.harness.model import DTYPES
 from opconform.harness.numerics import FAMILIES
 from opconform.harness.spec_load import SECTIONS
 from opconform.harness.spec_parts import BUDGETS, LAWS, SPECIALS
+from opconform.harness.spec_tolerance import DISTRIBUTIONS
 
 Json = dict[str, Any]
 
@@ -30,10 +31,11 @@ def _map(values: Json) -> Json:
 
 
 def _slot() -> Json:
-    flags: Json = {name: {"type": "boolean"} for name in ("optional", "variable", "dynamic")}
+    flags: Json = {name: {"type": "boolean"} for name in ("optional", "variable", "dynamic", "intermediate")}
     rest: Json = {"shape": _SHAPE, "constant": {"enum": [True, False, "either"]}, "range": _PAIR}
     rest |= {"order": {"enum": ["sorted", "increasing"]}}
-    return _object(rest | flags | {"value": _EXPRESSION, "repeat": _EXPRESSION}, ("shape",))
+    formulas: Json = dict.fromkeys(("value", "repeat", "only", "absent"), _EXPRESSION)
+    return _object(rest | flags | formulas, ("shape",))
 
 
 def _attribute() -> Json:
@@ -56,7 +58,12 @@ def _invalid() -> Json:
 
 def _tolerance() -> Json:
     limits: Json = dict.fromkeys(("ulp", "bound", "lsb", "floor"), _EXPRESSION)
-    rest: Json = {"exact": {"enum": sorted(FAMILIES)}, "distribution": {"enum": ["uniform"]}}
+    rest: Json = {
+        "exact": {"enum": sorted(FAMILIES)},
+        "distribution": {"enum": list(DISTRIBUTIONS)},
+        "of": {"type": "string"},
+    }
+    rest["spread"] = _map({"oneOf": [_EXPRESSION, _PAIR]})
     ends: Json = {"low": {"type": "number"}, "high": {"type": "number"}}
     rule = _object(limits | rest | ends | {"signed_zero": {"type": "boolean"}, "why": {"type": "string"}})
     return {"anyOf": [{"const": "exact"}, rule, _map({"anyOf": [{"const": "exact"}, rule]})]}

@@ -21,7 +21,7 @@ def _bound(rule: Tolerance, arithmetic: str) -> str:
         case "exact":
             words = "equal to the reference"
         case "distribution":
-            words = f"distributed uniformly on [{rule.low:g}, {rule.high:g})"
+            words = _distributed(rule)
         case "bound":
             words = f"within {_text(rule.limit)} roundings of the sum of magnitudes"
         case kind:
@@ -29,6 +29,16 @@ def _bound(rule: Tolerance, arithmetic: str) -> str:
     words += f", or {_text(rule.floor)}" if rule.floor is not None else ""
     words += ", signed zeros included" if rule.signed_zero else ""
     return words + _exactness(rule, arithmetic)
+
+
+def _distributed(rule: Tolerance) -> str:
+    match rule.distribution:
+        case "normal":
+            return "distributed normally with mean 0 and deviation 1"
+        case "categorical":
+            return f"distributed as softmax({rule.of})"
+        case _:
+            return f"distributed uniformly on [{rule.low:g}, {rule.high:g})"
 
 
 def _exactness(rule: Tolerance, arithmetic: str) -> str:

@@ -51,7 +51,7 @@ MALFORMED = [
     ("  int32: exact", "@@  int32: approx", "must be a mapping"),
     ("  int32: exact", "@@  int32: {digits: 3}", "unknown key 'digits'"),
     ("  int32: exact", "@@  int32: {lsb: 1, exact: bankers}", "unknown rounding family 'bankers'; known:"),
-    ("  int32: exact", "@@  int32: {distribution: normal}", "unknown distribution 'normal'; known: uniform"),
+    ("  int32: exact", "@@  int32: {distribution: cauchy}", "unknown distribution 'cauchy'; known: uniform, normal"),
     ("  int32: exact", "@@  int32: {lsb: <bound>}", "still holds the placeholder <bound>"),
     ("  int32: exact", "@@  int32: {why: because}", "has one of ulp, bound, lsb, distribution"),
     ("  - even: {", "@@  - evenn: {", "unknown law 'evenn'; known: commutative, batch_independent"),

@@ -1,4 +1,4 @@
-"""GATHER, WHERE and RANDOM_UNIFORM."""
+"""GATHER and WHERE."""
 
 from __future__ import annotations
 
@@ -46,34 +46,6 @@ def where(x: Array, out: Array, count: Array, p: Array) -> None:
                 rest //= p[2 + d]
             found += 1
     count[0] = found
-
-
-@kernel
-def random_uniform(out: Array, counter: Array, p: Array) -> None:
-    """Fill with numbers in [0, 1) of 23 random bits: Philox-4x32-10 (Salmon et al., 2011), four a counter.
-
-    counter: 2 words of key, 4 of counter, as uint64 that hold 32 bits; it stands after the last block at the end.
-    """
-    mask, one = np.uint64(0xFFFFFFFF), np.uint64(1)
-    for block in range((p[0] + 3) // 4):
-        a, b, c, d = counter[2], counter[3], counter[4], counter[5]
-        k, m = counter[0], counter[1]
-        for _ in range(10):
-            first, second = np.uint64(0xD2511F53) * a, np.uint64(0xCD9E8D57) * c
-            a, b, c, d = (
-                (second >> np.uint64(32)) ^ b ^ k,
-                second & mask,
-                (first >> np.uint64(32)) ^ d ^ m,
-                first & mask,
-            )
-            k, m = (k + np.uint64(0x9E3779B9)) & mask, (m + np.uint64(0xBB67AE85)) & mask
-        for i in range(min(np.int64(4), p[0] - 4 * block)):
-            word = a if i == 0 else (b if i == 1 else (c if i == 2 else d))
-            out[4 * block + i] = np.float32(np.float64(word & np.uint64(0x7FFFFF)) / 8388608.0)
-        for w in range(2, 6):
-            counter[w] = (counter[w] + one) & mask
-            if counter[w] != 0:
-                break
 
 
 def prepare_gather(node: Node) -> Prepared:
@@ -139,21 +111,3 @@ def prepare_where(node: Node) -> Prepared:
         return bind(where, m.inputs[0].view(_BITS.get(x.dtype, x.dtype)), m.outputs[0], count, p)
 
     return Prepared(((x.size, len(x.shape)),), build, (), lambda: ((int(count[0]), len(x.shape)),))
-
-
-def prepare_random(node: Node) -> Prepared:
-    """Prepare RANDOM_UNIFORM of the shape in input 0.
-
-    The stream is that of TensorFlow for the same seeds and goes on with every run; two seeds of 0, which ask
-    for any stream, get a fixed one, so that a run can be repeated.
-    """
-    size, out = node.input(0), node.output()
-    if size.dtype not in (np.dtype(np.int32), np.dtype(np.int64)) or len(size.shape) != 1:
-        raise node.invalid(f"a shape of {size.dtype}{list(size.shape)}; a vector of int32 is allowed")
-    node.require(out.dtype == np.float32, f"the output is {out.dtype}; float32 is allowed")
-    shape = tuple(shapes.values(node, size))
-    node.require(all(extent >= 0 for extent in shape) and math.prod(shape) < 1 << 31, f"the shape {list(shape)}")
-    seeds = (node.options.number("seed"), node.options.number("seed2"))
-    words = [seed >> shift & 0xFFFFFFFF for seed in seeds for shift in (0, 32)]
-    counter = np.array([words[0], words[1], 0, 0, words[2], words[3]], np.uint64)
-    return Prepared((shape,), lambda m: bind(random_uniform, m.outputs[0], counter, np.array([math.prod(shape)])))
