@@ -24,17 +24,23 @@ def encode_case(spec: OpSpec, case: Case) -> bytes:
     present = [slot for slot in case.inputs if slot.role != "absent"]
     tensors = [_input(slot) for slot in present] + [_plain(t) for t in case.outputs]
     position = {id(slot): index for index, slot in enumerate(present)}
-    inputs = _trimmed([position.get(id(slot), -1) for slot in case.inputs])
+    inside = tuple(position[id(slot)] for slot in present if slot.role == "intermediate")
+    inputs = _trimmed(spec, [(position.get(id(s), -1), s) for s in case.inputs if s.role != "intermediate"])
     outputs = tuple(range(len(present), len(tensors)))
-    node = Node(case.op, inputs, outputs, _options(case.op, case.attributes), VERSIONS.get(case.op, 1))
+    version = VERSIONS.get(case.op, 1)
+    node = Node(case.op, inputs, outputs, _options(case.op, case.attributes), version, intermediates=inside)
     fed = tuple(position[id(slot)] for slot in present if slot.role == "input")
     return write_model([Graph(tuple(tensors), (node,), fed, outputs)])
 
 
-def _trimmed(indices: Sequence[int]) -> tuple[int, ...]:
-    """Drop absent inputs at the end: a shorter list is how a file says that they are absent."""
-    last = max((i for i, index in enumerate(indices) if index >= 0), default=-1)
-    return tuple(indices[: last + 1])
+def _trimmed(spec: OpSpec, inputs: Sequence[tuple[int, Input]]) -> tuple[int, ...]:
+    """Drop absent inputs at the end: a shorter list is how a file says that they are absent.
+
+    One whose absence the spec ties to others (`absent`) keeps its place, as converters write it.
+    """
+    placed = {slot.name for slot in spec.inputs if slot.absent is not None}
+    kept = [i for i, (index, slot) in enumerate(inputs) if index >= 0 or slot.tensor.name in placed]
+    return tuple([index for index, _ in inputs[: max(kept, default=-1) + 1]])
 
 
 def _input(slot: Input) -> TensorDef:

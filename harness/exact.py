@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from opconform.harness.model import Array, Case, Quant
+from opconform.harness.model import Array, Case, Quant, TensorType
 from opconform.harness.numerics import FAMILIES, Rescale
 from opconform.harness.spec import OpSpec
 
@@ -24,7 +24,7 @@ def run_twin(case: Case, twin: Twin, rescale: Rescale) -> Results:
     """Run the integer definition over all vectors, state carried; raw integers in and out."""
     quants = _quants(case)
     dtypes = {t.name.partition("#")[0]: t.dtype for t in (*(i.tensor for i in case.inputs), *case.outputs)}
-    state = [np.zeros(i.tensor.shape, dtype=np.int64) for i in case.inputs if i.role == "variable"]
+    state = [_initial(i.tensor) for i in case.inputs if i.role == "variable"]
     results = []
     for vector in case.vectors:
         arguments = list(_arguments(case, vector, state))
@@ -33,6 +33,12 @@ def run_twin(case: Case, twin: Twin, rescale: Rescale) -> Results:
         results.append(tuple(np.asarray(p) for p in parts[: len(case.outputs)]))
         state = [np.asarray(p) for p in parts[len(case.outputs) :]]
     return tuple(results)
+
+
+def _initial(tensor: TensorType) -> Array:
+    """Return the first state of a variable: the real zero."""
+    zero = tensor.quant.zero_point[0] if tensor.quant is not None else 0
+    return np.full(tensor.shape, zero, dtype=np.int64)
 
 
 def _quants(case: Case) -> Mapping[str, Quant]:
@@ -45,6 +51,8 @@ def _arguments(case: Case, vector: Sequence[Array], state: Sequence[Array]) -> A
     fed, kept = iter(vector), iter(state)
     for slot in case.inputs:
         match slot.role:
+            case "intermediate":
+                continue
             case "constant":
                 yield _widened(slot.data)
             case "variable":

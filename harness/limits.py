@@ -39,7 +39,7 @@ def _holds(manifest: Manifest, limit: Limit, case: Case, env: Env) -> bool:
 
 def environment(case: Case) -> dict[str, Any]:
     """Return what `when` may name for a case."""
-    present = [slot.tensor for slot in case.inputs if slot.role != "absent"]
+    present = [slot.tensor for slot in case.inputs if slot.role not in ("absent", "intermediate")]
     tensors = [*present, *case.outputs]
     return {
         **case.symbols,

@@ -56,7 +56,7 @@ def allowed_of(
         match kind:
             case "ulp":
                 size = limit * spacing(np.abs(ideal), tensor.dtype) + floor
-            case "lsb":
+            case "lsb" | "spread" if tensor.quant is not None or kind == "lsb":
                 size = np.asarray((limit + 0.5) * (max(tensor.quant.scale) if tensor.quant else 1.0))
             case _:
                 size = np.asarray(limit + floor)

@@ -14,7 +14,7 @@ from opconform.harness.expr_functions import SlotView
 from opconform.harness.generate import codec, structure, values
 from opconform.harness.generate.pairwise import Row, covering_rows
 from opconform.harness.generate.quantize import draw_fit, draw_quant, fit_output
-from opconform.harness.generate.slots import Resolved, resolve_inputs, view_of
+from opconform.harness.generate.slots import Resolved, exists, resolve_inputs, view_of
 from opconform.harness.generate.source import Discard, Source
 from opconform.harness.model import Array, Case, Input, Quant, Shape, TensorType
 from opconform.harness.numerics import Undecided, dequantize, is_float
@@ -61,7 +61,7 @@ def _plans(identity: int, op: str, row: str, factors: tuple[tuple[str, tuple[Any
 
 def classes_of(spec: OpSpec, row: str) -> tuple[str, ...]:
     """Return the value classes that say something for a row."""
-    floats = any(is_float(spec.types[row][slot.name]) for slot in spec.inputs)
+    floats = any(is_float(spec.types[row][slot.name]) for slot in spec.inputs if slot.name in spec.types[row])
     ties = row in spec.quantization or not floats
     chosen = ["ordinary", "boundaries", "saturating"]
     return tuple(chosen + ["ties"] * ties + ["specials"] * bool(floats and spec.specials))
@@ -261,7 +261,8 @@ def run_reference(
     results = []
     for vector in vectors:
         fed, kept = iter(vector), iter(state)
-        arguments = [_argument(i, constant, fed, kept) for i, constant in zip(inputs, constants, strict=True)]
+        pairs = zip(inputs, constants, strict=True)
+        arguments = [_argument(i, constant, fed, kept) for i, constant in pairs if i.role != "intermediate"]
         try:
             with np.errstate(all="ignore"):
                 produced = kernel(*arguments, **attributes)
@@ -273,7 +274,8 @@ def run_reference(
             ) from error
         parts = produced if isinstance(produced, tuple) else (produced,)
         # A repeated output makes their number the kernel's: what follows them is the state, if there is one.
-        count = len(parts) - len(state) if any(slot.repeat for slot in spec.outputs) else len(spec.outputs)
+        drawn = any(slot.repeat or slot.only for slot in spec.outputs)
+        count = len(parts) - len(state) if drawn else len(spec.outputs)
         results.append(tuple(np.asarray(p) for p in parts[:count]))
         state = [np.asarray(p) for p in parts[count:]]
     return tuple(results)
@@ -297,7 +299,7 @@ def make_outputs(
     """Give every output its shape and quantization; check the shape rule against the reference."""
     outputs: list[TensorType] = []
     rules = spec.quantization.get(row, {})
-    for slot in spec.outputs:
+    for slot in [slot for slot in spec.outputs if exists(slot, spec, row, env)]:
         for index in range(int(slot.repeat(env)) if slot.repeat else 1):
             position = len(outputs)
             shape: Shape = slot.shape({**env, "i": index})

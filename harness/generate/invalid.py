@@ -36,7 +36,7 @@ def build_invalid(spec: OpSpec, row: str, source: Source, kernel: Kernel, reques
             case = _changed(invalid, legal.env, case)
     except (ExpressionError, ValueError) as error:
         raise Discard(label) from error
-    tensors = [i.tensor for i in case.inputs if i.role != "absent"] + list(case.outputs)
+    tensors = [i.tensor for i in case.inputs if i.role not in ("absent", "intermediate")] + list(case.outputs)
     if any(math.prod(t.shape) == 0 for t in tensors):
         raise Discard(label)  # where nothing is computed, little can be wrong, and some runtimes refuse it anyway
     return Built(replace(case, vectors=case.vectors[:1]), ())

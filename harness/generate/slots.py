@@ -61,7 +61,8 @@ class Part:
                 raise Discard("domain") from error
 
         def fill_part(part: tuple[int, ...], least: float, most: float) -> Array:
-            return values.fill(rng, dtype, part, value_class, least, most, specials, self.tensor.quant)
+            kind = "int64" if dtype == "string" else dtype  # a string of that range is a number, written out
+            return values.fill(rng, kind, part, value_class, least, most, specials, self.tensor.quant)
 
         data = values.by_column(fill_part, shape, low, high).astype(DTYPES[dtype][0])
         return values.ascending(data) if self.slot.order else data
@@ -114,8 +115,10 @@ def resolve_inputs(
     parts: list[Part] = []
     seen: dict[str, Any] = {**env, **_bare_views(spec, row)}
     for slot in spec.inputs:
+        if not exists(slot, spec, row, seen):
+            continue
         count = int(slot.repeat(seen)) if slot.repeat else 1
-        role = _role(slot, plan, source)
+        role = _role(slot, plan, source, seen)
         for index in range(count):
             rule_of_shape = (changes or {}).get(slot.name, slot.shape)
             shape = rule_of_shape({**seen, "i": index})
@@ -123,7 +126,12 @@ def resolve_inputs(
             parts.append(part)
             if index == 0:
                 seen[slot.name] = view_of(part.tensor)
-    return Resolved(tuple(parts), {slot.name: seen[slot.name] for slot in spec.inputs})
+    return Resolved(tuple(parts), {slot.name: seen[slot.name] for slot in spec.inputs if slot.name in seen})
+
+
+def exists(slot: Slot, spec: OpSpec, row: str, env: Mapping[str, Any]) -> bool:
+    """Tell whether a case has a slot: a row that does not name it has none."""
+    return slot.name in spec.types[row] and (slot.only is None or bool(slot.only(env)))
 
 
 def _bare_views(spec: OpSpec, row: str) -> Mapping[str, SlotView]:
@@ -131,9 +139,13 @@ def _bare_views(spec: OpSpec, row: str) -> Mapping[str, SlotView]:
     return {name: SlotView(dtype, ()) for name, dtype in spec.types[row].items()}
 
 
-def _role(slot: Slot, plan: Mapping[str, Any], source: Source) -> str:
+def _role(slot: Slot, plan: Mapping[str, Any], source: Source, env: Mapping[str, Any]) -> str:
     if slot.variable:
         return "variable"
+    if slot.intermediate:
+        return "intermediate"
+    if slot.absent is not None and slot.absent(env):
+        return "absent"
     absent = f"{slot.name}.absent"
     if slot.optional and (plan[absent] if absent in plan else source.boolean()):
         return "absent"

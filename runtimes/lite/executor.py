@@ -245,7 +245,8 @@ def _flat(plan: Plan, tensor: int, arena: Array) -> Array:
         return arena[offset : offset + size].view(operand.dtype)
     if operand.data is not None:
         return operand.data
-    return np.zeros(operand.size, operand.dtype) if operand.variable else _EMPTY
+    # A variable starts as the real zero.
+    return np.full(operand.size, operand.zero_point, operand.dtype) if operand.variable else _EMPTY
 
 
 def _memory(planned: PlannedNode, executor: Executor, arena: Array) -> Memory:

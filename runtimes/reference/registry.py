@@ -29,6 +29,16 @@ def twin(*ops: str) -> Callable[[Kernel], Kernel]:
     return mark
 
 
+def analysis(target: Kernel) -> Callable[[Kernel], Kernel]:
+    """Mark a function as the error analysis of a reference kernel, for rows whose tolerance is a `spread`."""
+
+    def mark(function: Kernel) -> Kernel:
+        target.spread = function  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
 def collect(modules: Iterable[ModuleType], mark: str) -> Mapping[str, Kernel]:
     """Return op -> function for every function of the modules that carries the mark."""
     return {
