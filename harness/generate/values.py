@@ -61,12 +61,17 @@ def _booleans(rng: np.random.Generator, count: int, value_class: str) -> Array:
 
 
 def _words(rng: np.random.Generator, count: int, value_class: str) -> Array:
-    """Return words: short ones of few letters, so that some are equal; at the boundaries empty and long ones too."""
-    longest = 12 if value_class == "boundaries" else 3
-    lengths = rng.integers(0 if value_class == "boundaries" else 1, longest, count, endpoint=True)
-    letters = np.frombuffer(b"ab\xc3\xa9 Z" if value_class == "specials" else b"abc", np.uint8)
-    words = [rng.choice(letters, n).tobytes() for n in lengths]
-    return np.asarray(words, dtype=DTYPES["string"][0]).reshape(count)
+    """Return strings of one to four short words of few letters, so that some are equal; at the boundaries empty ones."""
+    letters = np.frombuffer(b"ab\xc3\xa9Z" if value_class == "specials" else b"abc", np.uint8)
+    edge = value_class == "boundaries"
+    numbers = np.where(rng.random(count) < 0.6, 1, rng.integers(1, 5, count))
+    strings = [b" ".join(_word(rng, letters, 6 if edge else 2) for _ in range(n)) for n in numbers]
+    empty = rng.random(count) < (0.3 if edge else 0.0)
+    return np.asarray([b"" if e else s for e, s in zip(empty, strings, strict=True)], DTYPES["string"][0])
+
+
+def _word(rng: np.random.Generator, letters: Array, longest: int) -> bytes:
+    return bytes(rng.choice(letters, int(rng.integers(1, longest, endpoint=True))).tobytes())
 
 
 def _floats(

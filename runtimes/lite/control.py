@@ -1,4 +1,4 @@
-"""WHILE and the variables: operators that need more than their tensors."""
+"""Control flow and variables: operators that need more than their tensors."""
 
 from __future__ import annotations
 
@@ -20,12 +20,22 @@ class BudgetExceeded(RuntimeFailure, TimeoutError):
 
 
 @dataclass(slots=True)
+class Table:
+    """A hash table of one session: filled once, then only read."""
+
+    key: np.dtype[np.generic]
+    value: np.dtype[np.generic]
+    entries: dict[object, object] | None = None  # None: not filled
+
+
+@dataclass(slots=True)
 class Resources:
-    """The resource variables of one session: handles by name, values by handle (None: never assigned)."""
+    """The resource variables and hash tables of one session: handles by name, values by handle (None: never assigned)."""
 
     handles: dict[tuple[str, str], int] = field(default_factory=dict)
     values: list[Array | None] = field(default_factory=list)
     dtypes: list[np.dtype[np.generic] | None] = field(default_factory=list)  # of the first use
+    tables: dict[int, Table] = field(default_factory=dict)  # hash tables by the number that a model gives them
 
     def handle(self, container: str, name: str) -> int:
         """Return the handle of a variable, the same for the same name."""
@@ -157,6 +167,10 @@ def prepare_while(node: Node, services: Services) -> Prepared:
     cond = services.plan_body(services, node.options.number("cond"), shapes)
     body = services.plan_body(services, node.options.number("body"), shapes)
     node.require(len(cond.output_shapes) == 1, "the condition must have one output")
+    node.require(
+        len(body.output_shapes) == len(shapes),
+        f"the body has {len(body.output_shapes)} outputs for {len(shapes)} tensors",
+    )
     if any(found is not None and found != shape for found, shape in zip(body.output_shapes, shapes, strict=False)):
         raise node.unsupported("a loop whose tensors change their shapes is not supported")
     if None in body.output_shapes or None in cond.output_shapes:
@@ -199,12 +213,68 @@ def _run_loop(node: Node, m: Memory, condition: Body, loop: Body, seconds: float
             raise BudgetExceeded(f"{node.where}: the loop did not end within {seconds:g} s")
 
 
+def prepare_if(node: Node, services: Services) -> Prepared:
+    """Prepare IF: both branches share this operator's scratch, and one of them runs."""
+    condition = node.input(0)
+    node.require(condition.dtype == np.bool_ and condition.size == 1, "input 0, the condition, must be one bool")
+    shapes = tuple(node.input(i).shape for i in range(1, len(node.inputs)))
+    names = ("then_branch", "else_branch")
+    plans = [services.plan_body(services, node.options.number(name), shapes) for name in names]
+    found = [plan.output_shapes for plan in plans]
+    for name, outputs in zip(names, found, strict=True):
+        node.require(len(outputs) == len(node.outputs), f"{name} has {len(outputs)} outputs for {len(node.outputs)}")
+    if found[0] != found[1] or None in found[0]:
+        raise node.unsupported("branches with outputs of different or data-dependent shapes are not supported")
+
+    def build(m: Memory) -> Step:
+        branches = [plan.start(m.scratch[0]) for plan in plans]
+        for branch in branches:
+            _check_branch(node, m, branch)
+
+        def run() -> None:
+            branch = branches[0] if m.inputs[0][0] else branches[1]
+            _move(m.inputs[1:], branch.inputs)
+            branch.run()
+            _move(branch.outputs, m.outputs)
+
+        return run
+
+    return Prepared(tuple(s for s in found[0] if s is not None), build, (max(plan.arena for plan in plans),))
+
+
+def _check_branch(node: Node, m: Memory, branch: Body) -> None:
+    for name, own, given in (("inputs", branch.inputs, m.inputs[1:]), ("outputs", branch.outputs, m.outputs)):
+        inside, outside = [str(flat.dtype) for flat in own], [str(flat.dtype) for flat in given]
+        node.require(inside == outside, f"a branch's {name} are {inside}, not {outside}")
+
+
+def prepare_call_once(node: Node, services: Services) -> Prepared:
+    """Prepare CALL_ONCE: its subgraph runs at the session's first invocation, for its effects."""
+    node.require(not node.inputs and not node.outputs, "inputs or outputs are given; none are allowed")
+    plan = services.plan_body(services, node.options.number("init"), ())
+    node.require(not plan.output_shapes, "the subgraph has outputs; none are allowed")
+
+    def build(m: Memory) -> Step:
+        body, calls = plan.start(m.scratch[0]), [1]
+
+        def run() -> None:
+            if calls:
+                body.run()
+                calls.clear()
+
+        return run
+
+    return Prepared((), build, (plan.arena,))
+
+
 def _move(sources: Sequence[Array], targets: Sequence[Array]) -> None:
     for source, target in zip(sources, targets, strict=True):
         np.copyto(target, source)
 
 
 CONTROL_OPS: Mapping[str, Callable[[Node, Services], Prepared]] = {
+    "CALL_ONCE": prepare_call_once,
+    "IF": prepare_if,
     "ASSIGN_VARIABLE": prepare_assign,
     "READ_VARIABLE": prepare_read,
     "VAR_HANDLE": prepare_var_handle,

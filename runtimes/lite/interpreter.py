@@ -87,9 +87,7 @@ class _SubgraphPlan:
 def _plan_body(services: Services, index: int, shapes: Sequence[Shape]) -> BodyPlan:
     graph = services.model.subgraphs[index]
     if len(graph.inputs) != len(shapes):
-        raise InvalidModel(f"WHILE: subgraph {index} has {len(graph.inputs)} inputs and is given {len(shapes)}")
-    if len(graph.outputs) not in (1, len(shapes)):
-        raise InvalidModel(f"WHILE: subgraph {index} has {len(graph.outputs)} outputs for {len(shapes)} tensors")
+        raise InvalidModel(f"subgraph {index} has {len(graph.inputs)} inputs and is given {len(shapes)}")
     plan = make_plan(graph, index, services, shapes)
     return _SubgraphPlan(plan, plan.arena, plan.output_shapes)
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from opconform.harness.runtime import InvalidModel, Unsupported
 from opconform.runtimes.lite.graph import Model, Operator, Subgraph, Tensor
 
-_MAX_DEPTH = 8  # of nested WHILE
+_MAX_DEPTH = 8  # of subgraphs that run one another
+#: op -> the options that name the subgraphs it runs
+_CALLS = {"WHILE": ("cond", "body"), "IF": ("then_branch", "else_branch"), "CALL_ONCE": ("init",)}
 
 
 def verify(model: Model) -> None:
@@ -21,9 +23,7 @@ def verify(model: Model) -> None:
 
 def called(operator: Operator) -> tuple[int, ...]:
     """Return the subgraphs that an operator runs."""
-    if operator.op != "WHILE":
-        return ()
-    return operator.options.number("cond"), operator.options.number("body")
+    return tuple([operator.options.number(name) for name in _CALLS.get(operator.op, ())])
 
 
 def starts_known(tensor: Tensor) -> bool:
@@ -86,9 +86,9 @@ def _check_calls(model: Model) -> None:
 
 def _depth(index: int, calls: list[list[int]], path: tuple[int, ...], depths: dict[int, int]) -> int:
     if index in path:
-        raise InvalidModel(f"WHILE: subgraph {index} runs itself, through {list(path)}")
+        raise InvalidModel(f"subgraph {index} runs itself, through {list(path)}")
     if len(path) > _MAX_DEPTH:
-        raise Unsupported(f"WHILE: more than {_MAX_DEPTH} subgraphs nested in one another")
+        raise Unsupported(f"more than {_MAX_DEPTH} subgraphs nested in one another")
     if index not in depths:
         depths[index] = 1 + max((_depth(target, calls, (*path, index), depths) for target in calls[index]), default=0)
     return depths[index]
