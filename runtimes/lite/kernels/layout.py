@@ -14,13 +14,23 @@ from opconform.runtimes.lite.jit import bind
 from opconform.runtimes.lite.kernels.unary import look_up
 from opconform.runtimes.lite.quantize import INT8, INT16, UINT8, activation, check_quantized, same_quantization
 
-_INTEGERS = (np.dtype(np.int32), np.dtype(np.int64))
+#: dtypes of positions, sizes and axes
+INTEGERS = (np.dtype(np.int32), np.dtype(np.int64))
 
 
-def _same_type(node: Node, *operands: Operand) -> None:
+def same_type(node: Node, *operands: Operand) -> None:
+    """Raise InvalidModel where tensors that exchange elements differ in dtype."""
     dtypes = {operand.dtype for operand in operands}
     if len(dtypes) > 1:
         raise node.invalid(f"dtypes {', '.join(sorted(str(d) for d in dtypes))}; all must be the same")
+
+
+def stored_zero(node: Node, out: Operand) -> int:
+    """Return what stands for zero in a tensor: the zero point of 8 bits, else 0 (int16 is symmetric)."""
+    low, high = {INT8: (-128, 127), UINT8: (0, 255)}.get(out.dtype, (0, 0))
+    value = out.zero_point if out.dtype in (INT8, UINT8) else 0
+    node.require(low <= value <= high, f"a zero point of {value} in {out.dtype}")
+    return value
 
 
 def copy(source: Array, target: Array) -> Step:
@@ -31,7 +41,7 @@ def copy(source: Array, target: Array) -> Step:
 def prepare_reshape(node: Node) -> Prepared:
     """Prepare RESHAPE to the shape in input 1, or in the options where there is no such input."""
     x, out = node.input(0), node.output()
-    _same_type(node, x, out)
+    same_type(node, x, out)
     same_quantization(node, x, out)
     wanted = _wanted(node)
     if any(extent < -1 for extent in wanted) or wanted.count(-1) > 1:
@@ -47,7 +57,7 @@ def prepare_reshape(node: Node) -> Prepared:
 def _wanted(node: Node) -> tuple[int, ...]:
     target = node.optional(1)
     if target is not None:
-        if target.dtype not in _INTEGERS or len(target.shape) != 1:
+        if target.dtype not in INTEGERS or len(target.shape) != 1:
             raise node.invalid(f"a shape of {target.dtype}{list(target.shape)}; a vector of int32 is allowed")
         return tuple(shapes.values(node, target))
     stored = node.options.vector("new_shape")
@@ -59,10 +69,10 @@ def _wanted(node: Node) -> tuple[int, ...]:
 def prepare_pad(node: Node) -> Prepared:
     """Prepare PAD with the output's zero point; input 1 holds the cells before and behind each axis."""
     x, amounts, out = node.input(0), node.input(1), node.output()
-    _same_type(node, x, out)
+    same_type(node, x, out)
     same_quantization(node, x, out)
     rank = len(x.shape)
-    if amounts.shape != (rank, 2) or amounts.dtype not in (INT8, INT16, *_INTEGERS):
+    if amounts.shape != (rank, 2) or amounts.dtype not in (INT8, INT16, *INTEGERS):
         raise node.invalid(f"paddings of {amounts.dtype}{list(amounts.shape)}; int32 [{rank}, 2] is allowed")
     flat = shapes.values(node, amounts)
     pairs = list(zip(flat[::2], flat[1::2], strict=True))
@@ -71,7 +81,7 @@ def prepare_pad(node: Node) -> Prepared:
     inside: tuple[Any, ...] = tuple(
         slice(before, before + extent) for extent, (before, _) in zip(x.shape, pairs, strict=True)
     )
-    value = out.zero_point if x.dtype in (INT8, UINT8) else 0
+    value = stored_zero(node, out)
 
     def build(m: Memory) -> Step:
         source, target = m.inputs[0].reshape(x.shape), m.outputs[0].reshape(shape)[(*inside, ...)]
@@ -91,7 +101,7 @@ def prepare_concatenation(node: Node) -> Prepared:
     inputs = [node.input(i) for i in range(len(node.inputs))]
     node.require(bool(inputs), "no inputs; at least 1 is needed")
     node.require(activation(node) == "NONE", "no fused activation is allowed")
-    _same_type(node, *inputs, out)
+    same_type(node, *inputs, out)
     first = inputs[0].shape
     axis = shapes.axis(node, node.options.number("axis"), len(first))
     for operand in inputs:
@@ -154,18 +164,19 @@ def _rescaling(node: Node, operand: Operand, out: Operand) -> Array | None:
 def prepare_strided_slice(node: Node) -> Prepared:
     """Prepare STRIDED_SLICE with all five masks and the offset option; the semantics are NumPy's basic indexing."""
     x, out = node.input(0), node.output()
-    _same_type(node, x, out)
+    same_type(node, x, out)
     same_quantization(node, x, out)
-    begin, end, strides = (_vector(node, i) for i in (1, 2, 3))
+    begin, end, strides = (vector(node, i) for i in (1, 2, 3))
     node.require(len(begin) == len(end) == len(strides), "begin, end and strides differ in length")
     index = _index(node, x.shape, begin, end, strides)
     shape = np.broadcast_to(np.zeros(1, np.int8), x.shape)[index].shape
     return Prepared((shape,), lambda m: copy(m.inputs[0].reshape(x.shape)[index], m.outputs[0].reshape(shape)))
 
 
-def _vector(node: Node, position: int) -> list[int]:
+def vector(node: Node, position: int) -> list[int]:
+    """Return the numbers of an input that is a vector of int32 or int64."""
     operand = node.input(position)
-    if operand.dtype not in _INTEGERS or len(operand.shape) != 1:
+    if operand.dtype not in INTEGERS or len(operand.shape) != 1:
         raise node.invalid(f"input {position} is {operand.dtype}{list(operand.shape)}; a vector of int32 is allowed")
     return shapes.values(node, operand)
 
