@@ -9,6 +9,7 @@ import numpy as np
 
 from opconform.harness import schema
 from opconform.harness.expr import compile_expression
+from opconform.harness.expr_functions import SlotView
 from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
 from opconform.harness.model import DTYPES, Case, Input, TensorType
 from opconform.harness.spec import OpSpec
@@ -66,7 +67,9 @@ class _Graphs:
     def __init__(self, spec: OpSpec, case: Case) -> None:
         assert spec.graph is not None
         self._graph, self._case = spec.graph, case
-        self._env: dict[str, Any] = {**case.symbols, **case.attributes, "row": case.row}
+        slots = [*(i.tensor for i in case.inputs), *case.outputs]
+        self._env: dict[str, Any] = {t.name: SlotView(t.dtype, t.shape) for t in slots}
+        self._env |= {**case.symbols, **case.attributes, "row": case.row}
         self._names = {name: index for index, name in enumerate(self._graph.get("subgraphs", {}), 1)}
 
     def all(self) -> list[Graph]:

@@ -111,7 +111,9 @@ def _element(value: Any) -> Any:
     item = value.item()
     if isinstance(item, float):
         return float(f"{item:.9g}") if math.isfinite(item) else str(item)
-    return item
+    if isinstance(item, bytes):
+        return item.decode("utf-8", "backslashreplace")
+    return f"{item:.9g}" if isinstance(item, complex) else item
 
 
 def _inputs(case: Case, vector: int) -> list[Line]:

@@ -1,162 +1,20 @@
-"""Control flow and variables: operators that need more than their tensors."""
+"""Control flow: operators that run subgraphs."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from opconform.harness.model import Array, Shape
+from opconform.harness.model import Array
 from opconform.harness.runtime import RuntimeFailure
-from opconform.runtimes.lite.delegate import Delegate
-from opconform.runtimes.lite.graph import Memory, Model, Node, Prepared, Step
+from opconform.runtimes.lite.graph import Memory, Node, Prepared, Step
+from opconform.runtimes.lite.resources import Body, PrepareWith, Services
 
 
 class BudgetExceeded(RuntimeFailure, TimeoutError):
     """A loop ran longer than the session allows."""
-
-
-@dataclass(slots=True)
-class Table:
-    """A hash table of one session: filled once, then only read."""
-
-    key: np.dtype[np.generic]
-    value: np.dtype[np.generic]
-    entries: dict[object, object] | None = None  # None: not filled
-
-
-@dataclass(slots=True)
-class Resources:
-    """The resource variables and hash tables of one session: handles by name, values by handle (None: never assigned)."""
-
-    handles: dict[tuple[str, str], int] = field(default_factory=dict)
-    values: list[Array | None] = field(default_factory=list)
-    dtypes: list[np.dtype[np.generic] | None] = field(default_factory=list)  # of the first use
-    tables: dict[int, Table] = field(default_factory=dict)  # hash tables by the number that a model gives them
-
-    def handle(self, container: str, name: str) -> int:
-        """Return the handle of a variable, the same for the same name."""
-        key = (container, name)
-        if key not in self.handles:
-            self.handles[key] = len(self.values)
-            self.values.append(None)
-            self.dtypes.append(None)
-        return self.handles[key]
-
-
-class Body(Protocol):
-    """A subgraph in memory of its own."""
-
-    @property
-    def inputs(self) -> Sequence[Array]:
-        """Flat input tensors."""
-        ...
-
-    @property
-    def outputs(self) -> Sequence[Array]:
-        """Flat output tensors."""
-        ...
-
-    def run(self) -> None:
-        """Compute the outputs from the inputs."""
-        ...
-
-
-class BodyPlan(Protocol):
-    """A planned subgraph: how much memory it needs, and what it computes."""
-
-    @property
-    def arena(self) -> int:
-        """Bytes of memory that it needs."""
-        ...
-
-    @property
-    def output_shapes(self) -> Sequence[Shape | None]:
-        """Shapes of the outputs; None where they depend on data."""
-        ...
-
-    def start(self, arena: Array) -> Body:
-        """Bind it to memory."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What a session offers to its operators."""
-
-    model: Model
-    resources: Resources
-    delegate: Delegate | None
-    plan_body: Callable[[Services, int, Sequence[Shape]], BodyPlan]
-    seconds: float  # that one WHILE may run
-
-
-def prepare_var_handle(node: Node, services: Services) -> Prepared:
-    """Prepare VAR_HANDLE: write the variable's handle."""
-    out = node.output()
-    node.require(
-        out.dtype == np.int32 and out.size == 1, f"the output is {out.dtype}{list(out.shape)}; one resource is allowed"
-    )
-    handle = services.resources.handle(node.options.text("container"), node.options.text("shared_name"))
-    return Prepared((out.shape,), lambda m: lambda: m.outputs[0].fill(handle))
-
-
-def _variable(node: Node, services: Services, handle: Array, dtype: np.dtype[np.generic]) -> int:
-    """Return the number of the variable behind a handle; a variable keeps the dtype of its first use."""
-    number, resources = int(handle[0]), services.resources
-    if not 0 <= number < len(resources.values):
-        raise node.invalid(f"{number} is the handle of no variable")
-    known = resources.dtypes[number] = resources.dtypes[number] or dtype
-    if known != dtype:
-        raise node.invalid(f"the variable is used as {known} and as {dtype}; one dtype is allowed")
-    return number
-
-
-def _check_handle(node: Node) -> None:
-    handle = node.input(0)
-    node.require(handle.dtype == np.int32 and handle.size == 1, "input 0 is no resource handle")
-
-
-def prepare_read(node: Node, services: Services) -> Prepared:
-    """Prepare READ_VARIABLE: copy the value; a variable that was never assigned reads as zeros."""
-    _check_handle(node)
-    out = node.output()
-
-    def build(m: Memory) -> Step:
-        def run() -> None:
-            value = services.resources.values[_variable(node, services, m.inputs[0], out.dtype)]
-            if value is None:
-                m.outputs[0].fill(0)
-                return
-            if value.shape != out.shape:
-                raise node.invalid(f"the variable holds {list(value.shape)} and {list(out.shape)} is read")
-            np.copyto(m.outputs[0], value.ravel())
-
-        return run
-
-    return Prepared((out.shape,), build)
-
-
-def prepare_assign(node: Node, services: Services) -> Prepared:
-    """Prepare ASSIGN_VARIABLE: copy the value into the variable, which gets its memory with the first one."""
-    _check_handle(node)
-    x = node.input(1)
-    node.require(not node.outputs, f"{len(node.outputs)} outputs; none are allowed")
-
-    def build(m: Memory) -> Step:
-        def run() -> None:
-            number = _variable(node, services, m.inputs[0], x.dtype)
-            value = services.resources.values[number]
-            if value is None or value.shape != x.shape:
-                value = services.resources.values[number] = np.empty(x.shape, x.dtype)
-            np.copyto(value, m.inputs[1].reshape(x.shape))
-
-        return run
-
-    return Prepared((), build)
 
 
 def prepare_while(node: Node, services: Services) -> Prepared:
@@ -272,13 +130,8 @@ def _move(sources: Sequence[Array], targets: Sequence[Array]) -> None:
         np.copyto(target, source)
 
 
-CONTROL_OPS: Mapping[str, Callable[[Node, Services], Prepared]] = {
+CONTROL_OPS: Mapping[str, PrepareWith] = {
     "CALL_ONCE": prepare_call_once,
     "IF": prepare_if,
-    "ASSIGN_VARIABLE": prepare_assign,
-    "READ_VARIABLE": prepare_read,
-    "VAR_HANDLE": prepare_var_handle,
     "WHILE": prepare_while,
 }
-#: operators with effects beside their outputs: their order is kept
-ORDERED_OPS = (*CONTROL_OPS, "SVDF", "RANDOM_UNIFORM")

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from opconform.harness.model import CODE_TO_DTYPE, DTYPES, Array, Shape
 from opconform.runtimes.lite import half
-from opconform.runtimes.lite.control import CONTROL_OPS, ORDERED_OPS, Services
+from opconform.runtimes.lite.control import CONTROL_OPS
 from opconform.runtimes.lite.delegate import Delegate, DelegatedNode, partition
 from opconform.runtimes.lite.graph import Memory, Node, Operand, Operator, Prepared, Step, Subgraph, Tensor
+from opconform.runtimes.lite.hashtables import HASHTABLE_OPS
 from opconform.runtimes.lite.ops import OPS, SHAPE_INPUTS, UNDECLARED_OPS
 from opconform.runtimes.lite.planner import ALIGNMENT, Request, place
+from opconform.runtimes.lite.resources import PrepareWith, Services
+from opconform.runtimes.lite.variables import VARIABLE_OPS
 from opconform.runtimes.lite.verify import starts_known
 
 _NUMPY = {code: DTYPES[name][0] for code, name in CODE_TO_DTYPE.items()}
+#: operators that need more of the session than their tensors
+_SESSION_OPS: Mapping[str, PrepareWith] = {**CONTROL_OPS, **VARIABLE_OPS, **HASHTABLE_OPS}
 _EMPTY = np.zeros(0, np.uint8)
 _MAX_ELEMENTS = 1 << 27
 
@@ -55,8 +60,8 @@ class Plan:
 
 def prepare_node(node: Node, services: Services) -> Prepared:
     """Prepare one operator whose shapes are known."""
-    if node.op in CONTROL_OPS:
-        prepared = CONTROL_OPS[node.op](node, services)
+    if node.op in _SESSION_OPS:
+        prepared = _SESSION_OPS[node.op](node, services)
     elif node.op in OPS:
         prepared = _prepare_computing(node)
     else:
@@ -149,9 +154,15 @@ def _units(nodes: list[PlannedNode], delegate: Delegate | None) -> list[tuple[Pl
     if delegate is None:
         return [(node,) for node in nodes]
     takes = [node.prepared is not None and not node.prepared.narrow and delegate.takes(node.node) for node in nodes]
-    ordered = [node.operator.op in ORDERED_OPS for node in nodes]
+    ordered = [_has_effects(node) for node in nodes]
     groups = partition([(node.operator.inputs, node.operator.outputs) for node in nodes], takes, ordered)
     return [tuple([nodes[i] for i in group]) for group in groups]
+
+
+def _has_effects(planned: PlannedNode) -> bool:
+    """Tell whether an operator does more than write its outputs: then the order of such operators is kept."""
+    variable = any(operand is not None and operand.variable for operand in planned.node.inputs)
+    return variable or planned.operator.op in _SESSION_OPS or planned.operator.op in UNDECLARED_OPS
 
 
 def _requests(

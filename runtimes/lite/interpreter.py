@@ -13,11 +13,11 @@ from opconform.harness.model import Array, Shape
 from opconform.harness.runtime import InvalidModel, Manifest, Unsupported
 from opconform.runtimes.lite import jit
 from opconform.runtimes.lite.blas import Blas
-from opconform.runtimes.lite.control import Body, BodyPlan, Resources, Services
 from opconform.runtimes.lite.delegate import Delegate
 from opconform.runtimes.lite.executor import Executor, Plan, attach, make_plan, new_arena
 from opconform.runtimes.lite.graph import Subgraph
 from opconform.runtimes.lite.parse import parse
+from opconform.runtimes.lite.resources import Body, BodyPlan, Resources, Services
 from opconform.runtimes.lite.verify import verify
 
 LOOP_SECONDS = 10.0
