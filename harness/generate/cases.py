@@ -14,7 +14,7 @@ from opconform.harness.expr_functions import SlotView
 from opconform.harness.generate import codec, structure, values
 from opconform.harness.generate.pairwise import Row, covering_rows
 from opconform.harness.generate.quantize import draw_fit, draw_quant, fit_output
-from opconform.harness.generate.slots import Resolved, exists, resolve_inputs, view_of
+from opconform.harness.generate.slots import Resolved, bare_views, exists, resolve_inputs, view_of
 from opconform.harness.generate.source import Discard, Source
 from opconform.harness.model import Array, Case, Input, Quant, Shape, TensorType
 from opconform.harness.numerics import Undecided, dequantize, is_float
@@ -74,7 +74,7 @@ def build_legal(
     drawn = draw(spec, row, source, request, exhaustive)
     resolved = resolve_inputs(spec, row, drawn.env, drawn.plan, source, drawn.ties)
     env = {**drawn.env, **resolved.views}
-    env |= structure.computed_attributes(spec, env)
+    env |= structure.computed_attributes(spec, {**bare_views(spec, row), **env})
     drawn = replace(drawn, focus=draw_focus(resolved, source))
     inputs, vectors = fill_inputs(spec, row, resolved, env, drawn)
     attributes = {a.name: env[a.name] for a in spec.attributes}

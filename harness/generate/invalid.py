@@ -12,7 +12,7 @@ import numpy as np
 from opconform.harness.expr import ExpressionError
 from opconform.harness.generate import codec, structure
 from opconform.harness.generate.cases import Built, Kernel, Request, build_legal, draw, fill_inputs
-from opconform.harness.generate.slots import resolve_inputs
+from opconform.harness.generate.slots import bare_views, resolve_inputs
 from opconform.harness.generate.source import Discard, Source, replay
 from opconform.harness.model import DTYPES, Array, Case, Input, Quant
 from opconform.harness.spec import Invalid, OpSpec
@@ -52,7 +52,8 @@ def _rebuilt(spec: OpSpec, row: str, source: Source, request: Request, invalid: 
     broken = replace(drawn, env=env)
     resolved = resolve_inputs(spec, row, env, drawn.plan, source, drawn.ties, changes)
     env |= resolved.views
-    env |= {k: v for k, v in structure.computed_attributes(spec, env).items() if k not in invalid.changes}
+    computed = structure.computed_attributes(spec, {**bare_views(spec, row), **env})
+    env |= {k: v for k, v in computed.items() if k not in invalid.changes}
     if any(part.role == "absent" and part.slot.name in (changes or {}) for part in resolved.parts):
         raise Discard(invalid.clause.label)
     inputs, vectors = fill_inputs(spec, row, resolved, env, broken)

@@ -113,7 +113,7 @@ def resolve_inputs(
 ) -> Resolved:
     """Give every input its shape, role and quantization; `changes` maps a slot to another shape rule."""
     parts: list[Part] = []
-    seen: dict[str, Any] = {**env, **_bare_views(spec, row)}
+    seen: dict[str, Any] = {**env, **bare_views(spec, row)}
     for slot in spec.inputs:
         if not exists(slot, spec, row, seen):
             continue
@@ -134,8 +134,8 @@ def exists(slot: Slot, spec: OpSpec, row: str, env: Mapping[str, Any]) -> bool:
     return slot.name in spec.types[row] and (slot.only is None or bool(slot.only(env)))
 
 
-def _bare_views(spec: OpSpec, row: str) -> Mapping[str, SlotView]:
-    """Show dtypes before shapes are known: a computed attribute may depend on them."""
+def bare_views(spec: OpSpec, row: str) -> Mapping[str, SlotView]:
+    """Return views of all slots that show their dtypes alone: a computed attribute may depend on those."""
     return {name: SlotView(dtype, ()) for name, dtype in spec.types[row].items()}
 
 

@@ -14,9 +14,7 @@ from opconform.runtimes.reference.registry import kernel
 
 @kernel("CAST")
 def cast(x: Array, *, out_data_type: str, **_: Any) -> Array:
-    """Return the number itself: a type of floats rounds it, one of integers cuts it towards zero or wraps it."""
-    if np.iscomplexobj(x) and out_data_type == "bool":
-        return x != 0
+    """Return the number itself: floats round it, integers cut or wrap it; reals drop an imaginary part."""
     return x.real if np.iscomplexobj(x) and out_data_type != "complex64" else x
 
 
