@@ -25,11 +25,12 @@ class Noise:
     """What a runtime's arithmetic adds to the exact result of one step; absolute, where nothing else is said.
 
     `unit`: relative rounding of one float operation. `operand`: error of an element of a matrix product's input,
-    relative to the largest of its row. `sum`: of a pre-activation; `relative` the same, relative to each part of
-    it. `sum_limit`: magnitude at which pre-activations saturate. `curve`: of sigmoid and tanh. `product`: of an
-    update of the cell, which saturates at `cell_limit`; `clip`: of the cell's bound. `hidden`: of the cell's output
+    relative to the largest of its row. `sum`: of each part of a pre-activation; `relative`: the same, relative
+    to the part. `sum_limit`: magnitude at which pre-activations saturate. `curve`: of sigmoid and tanh. `product`: of
+    an update of the cell, which saturates at `cell_limit`; `clip`: of the cell's bound. `hidden`: of the cell's output
     before it is projected, which saturates at `hidden_limits`. `output`: of the output, which saturates at
-    `output_limits`. `norm`: of a normalized value.
+    `output_limits`. `norm`: of a normalized value; `grain`: quantum of the integers that are
+    normalized; `gate`: of what comes of it, which saturates at `gate_limit`.
     """
 
     unit: float = 0.0
@@ -46,6 +47,9 @@ class Noise:
     output: float = 0.0
     output_limits: tuple[float, float] = (-np.inf, np.inf)
     norm: float = 0.0
+    grain: float = 0.0
+    gate: float = 0.0
+    gate_limit: float = np.inf
 
 
 SILENT = Noise()
@@ -132,23 +136,39 @@ def normalized(z: Ball, coefficients: Array, bias: Array, noise: Noise) -> Ball:
     """Bring rows to mean 0 and deviation 1, scale, add the bias.
 
     An error e of z moves the mean by at most the mean of e, the deviation by at most the root of the mean of e**2;
-    a normalized value is sqrt(n) at most. Rounding: n + 1 operations of a mean, n / 2 + 4 of the rest.
+    a normalized value is sqrt(n) at most. Rounding: n + 2 operations of a mean, n / 2 + 4 of the rest.
     """
     count = z.value.shape[1]
-    centred = z.value - z.value.mean(axis=1, keepdims=True)
+    mean = z.value.mean(axis=1, keepdims=True)
+    centred = z.value - mean
     deviation = np.sqrt((centred**2).mean(axis=1, keepdims=True) + VARIANCE_FLOOR)
     value = centred / deviation
     error = z.error + z.error.mean(axis=1, keepdims=True)
     error = error + noise.unit * (count + 2) * np.abs(z.value).mean(axis=1, keepdims=True)
-    moved = np.sqrt((error**2).mean(axis=1, keepdims=True))
+    moved = np.sqrt((error**2).mean(axis=1, keepdims=True)) + _coarse(z, mean, deviation, noise)
     least = deviation - moved
     spread = (error + np.abs(value) * moved) / np.where(least > 0, least, 1.0)
-    rounding = noise.unit * (count / 2 + 4) * np.abs(value) + noise.norm
-    spread = np.where(least > 0, np.minimum(spread, 2 * np.sqrt(count)), 2 * np.sqrt(count)) * (error > 0) + rounding
-    scaled = value * coefficients + bias
-    last = np.abs(coefficients) * spread + noise.unit * (2 * np.abs(value * coefficients) + np.abs(bias)) + noise.sum
-    total = Ball(scaled, last)
-    return saturated(total, -noise.sum_limit, noise.sum_limit)
+    most = 2 * np.sqrt(count)
+    spread = np.where(least > 0, np.minimum(spread, most), most) * (error + moved > 0) + noise.norm
+    spread = spread + noise.unit * (count / 2 + 4) * np.abs(value)
+    scaled = value * coefficients
+    rounding = noise.unit * (2 * np.abs(scaled) + np.abs(bias)) + noise.gate
+    total = Ball(scaled + bias, np.abs(coefficients) * spread + rounding)
+    return saturated(total, -noise.gate_limit, noise.gate_limit)
+
+
+def _coarse(z: Ball, mean: Array, deviation: Array, noise: Noise) -> Array:
+    """Return how far integers are off a deviation: a whole variance, 1 / n cut to 20 bits, a mean cut to 10.
+
+    In quanta: 1 + n / 2**20 of the mean square + |mean| / 256 of the variance; half of its share of the deviation, and
+    twice that for shares up to a half.
+    """
+    if noise.grain <= 0:
+        return np.zeros_like(mean)
+    square = (z.value**2).mean(axis=1, keepdims=True) / noise.grain**2
+    off = 1 + square * z.value.shape[1] / 2**20 + np.abs(mean) / noise.grain / 256
+    share = off / (deviation / noise.grain) ** 2
+    return np.asarray(deviation * np.where(share < 0.5, share, 2.0))
 
 
 def _rising(x: Ball, function: Callable[[Array], Array], noise: Noise) -> Ball:
