@@ -282,8 +282,8 @@ def float_errors(got: Array, want: Array, allowed: Array, dtype: str = "float32"
     infinity of the right sign is allowed, and so is the largest number itself.
     """
     most = largest(dtype)
-    got64 = got.astype(np.float64)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # a signalling NaN makes even a conversion complain
+        got64 = got.astype(np.float64)
         error = np.abs(got64 - want)
     both_nan = np.isnan(got64) & np.isnan(want)
     overflow = np.abs(want) + allowed > most

@@ -14,7 +14,7 @@ import numpy as np
 
 from opconform.harness.expr import compile_expression
 from opconform.harness.model import Array, Case, TensorType
-from opconform.harness.numerics import FLOAT32_MAX, dequantize, is_float, parts_of
+from opconform.harness.numerics import FLOAT32_MAX, dequantize, is_float, numbers
 
 Outputs = tuple[tuple[Array, ...], ...]
 Slack = Sequence[Sequence[Array]]
@@ -79,15 +79,6 @@ def map_slot(case: Case, slot: str, change: Callable[[Array], Array]) -> Case:
     return map_fed(case, slot, change)
 
 
-def numbers(data: Array) -> Array:
-    """Return data without quantization as float64; complex numbers as their parts, strings as their bytes."""
-    if data.dtype.kind == "c":
-        return parts_of(data).astype(np.float64)
-    if data.dtype.kind == "S":
-        return np.ascontiguousarray(data).reshape(*data.shape, 1).view(np.uint8).astype(np.float64)
-    return data.astype(np.float64)
-
-
 def real(data: Array, tensor: TensorType) -> Array:
     """Return real values as float64."""
     if tensor.quant is not None and data.dtype.kind in "iu":
@@ -100,7 +91,7 @@ def bounded_floats(data: Array) -> Array:
 
     A fused clamp without an activation is one to the largest number in LiteRT and TFLM. Other dtypes are left alone.
     """
-    return np.clip(data, -FLOAT32_MAX, FLOAT32_MAX) if data.dtype.kind == "f" else data
+    return np.clip(data, -FLOAT32_MAX, FLOAT32_MAX) if data.dtype == np.float32 else data
 
 
 def equal(subject: Subject, left: Outputs, right: Outputs, what: str) -> Broken | None:
@@ -118,7 +109,8 @@ def equal(subject: Subject, left: Outputs, right: Outputs, what: str) -> Broken 
 def _difference(subject: Subject, vector: int, output: int, x: Array, y: Array, what: str) -> Broken | None:
     if x.dtype.kind in "cS":
         x, y = numbers(x), numbers(y)
-    x64, y64 = x.astype(np.float64), y.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN makes even a conversion complain
+        x64, y64 = x.astype(np.float64), y.astype(np.float64)
     same = (bounded_floats(x) == bounded_floats(y)) | (np.isnan(x64) & np.isnan(y64))
     if is_float(subject.case.outputs[output].dtype):
         allowed = np.broadcast_to(np.max(subject.allowed[vector][output], initial=0.0), x.shape)

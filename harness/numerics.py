@@ -60,6 +60,15 @@ def parts_of(data: Array) -> Array:
     return np.stack([data.real, data.imag], axis=-1)
 
 
+def numbers(data: Array) -> Array:
+    """Return data without quantization as float64; complex numbers as their parts, strings as their bytes."""
+    if data.dtype.kind == "c":
+        return parts_of(data).astype(np.float64)
+    if data.dtype.kind == "S":
+        return np.ascontiguousarray(data).reshape(*data.shape, 1).view(np.uint8).astype(np.float64)
+    return data.astype(np.float64)
+
+
 def round_half_away(x: Array) -> Array:
     """Round to the nearest integer, halves away from zero (C's round)."""
     x = np.asarray(x, dtype=np.float64)

@@ -84,14 +84,17 @@ def prepare_bitcast(node: Node) -> Prepared:
 
 
 def prepare_cast(node: Node) -> Prepared:
-    """Prepare CAST: floats are cut towards zero, integers wrap, and what is not zero is true."""
-    x = node.input(0)
-    node.output()
+    """Prepare CAST: floats are cut towards zero, integers wrap, what is not zero is true; reals drop imaginary parts."""
+    x, out = node.input(0), node.output()
+    for operand in (x, out):
+        node.require(operand.dtype.kind != "S", f"{x.dtype} -> {out.dtype}; numbers are allowed")
 
     def build(m: Memory) -> Step:
+        source = m.inputs[0].real if x.dtype.kind == "c" and out.dtype.kind != "c" else m.inputs[0]
+
         def run() -> None:
             with np.errstate(all="ignore"):
-                np.copyto(m.outputs[0], m.inputs[0], casting="unsafe")
+                np.copyto(m.outputs[0], source, casting="unsafe")
 
         return run
 
