@@ -11,6 +11,7 @@ import numpy as np
 
 from opconform.harness.compare import Judge
 from opconform.harness.model import Array, Case, Outcome, Produced, Verdict
+from opconform.harness.numerics import numbers
 from opconform.harness.spec import OpSpec
 
 Line = dict[str, Any]
@@ -168,7 +169,7 @@ def _largest_difference(runs: Sequence[Sequence[Sequence[Array]]]) -> float:
         for a, b in zip(runs[0], other, strict=True):
             for x, y in zip(a, b, strict=False):
                 if np.shape(x) == np.shape(y) and np.size(x):
-                    worst = max(worst, float(np.max(np.abs(x.astype(np.float64) - y.astype(np.float64)))))
+                    worst = max(worst, float(np.max(np.abs(numbers(x) - numbers(y)))))
     return worst
 
 

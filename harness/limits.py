@@ -1,17 +1,19 @@
 """Declared limits: which cases a runtime's manifest says it will not run, although it claims their row.
 
 `when` is an expression (docs/spec-language.md) over the symbols and attributes of the case, its tensors by name,
-and four names of every case: `smallest_dim` and `largest_rank` over all tensors, `absent`, the names of the
-optional inputs that are left out, and `fed`, those of the inputs that come with every invocation.
+and five names of every case: `smallest_dim` and `largest_rank` over all tensors, `absent`, the names of the
+optional inputs that are left out, `fed`, those of the inputs that come with every invocation, and `shortest_string`,
+the length of the shortest of all fed strings (0 where there is none).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from opconform.harness.expr import Env, ExpressionError, compile_expression
 from opconform.harness.expr_functions import SlotView
-from opconform.harness.model import Case, TensorType
+from opconform.harness.model import Array, Case, TensorType
 from opconform.harness.registry import matches
 from opconform.harness.runtime import Limit, Manifest, RuntimeFailure
 
@@ -48,8 +50,13 @@ def environment(case: Case) -> dict[str, Any]:
         "smallest_dim": min((dim for tensor in tensors for dim in tensor.shape), default=1),
         "largest_rank": max((len(tensor.shape) for tensor in tensors), default=0),
         "fed": tuple(slot.tensor.name for slot in case.inputs if slot.role == "input"),
+        "shortest_string": min((len(s) for vector in case.vectors for s in _strings(vector)), default=0),
         "absent": tuple(slot.tensor.name for slot in case.inputs if slot.role == "absent"),
     }
+
+
+def _strings(vector: Sequence[Array]) -> list[bytes]:
+    return [text for data in vector if data.dtype.kind == "S" for text in data.reshape(-1).tolist()]
 
 
 def _view(tensor: TensorType) -> SlotView:

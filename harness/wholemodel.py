@@ -14,6 +14,7 @@ from opconform.harness import schema
 from opconform.harness.flatread import ModelError, ModelView, Operation
 from opconform.harness.isolate import Executor
 from opconform.harness.model import Array, Crashed, Declined, Infra, Outcome, Produced, Rejected, TensorType, TimedOut
+from opconform.harness.numerics import numbers
 
 Vectors = Sequence[tuple[Array, ...]]
 
@@ -107,8 +108,8 @@ def difference(a: Sequence[Sequence[Array]], b: Sequence[Sequence[Array]]) -> Di
             total += x.size
             if x.size == 0:
                 continue
-            gap = np.abs(x.astype(np.float64) - y.astype(np.float64))
-            gap = np.where(np.isnan(x.astype(np.float64)) & np.isnan(y.astype(np.float64)), 0.0, gap)
+            x64, y64 = numbers(x), numbers(y)
+            gap = np.where(np.isnan(x64) & np.isnan(y64), 0.0, np.abs(x64 - y64))
             if x.dtype.kind == "f":
                 unit = "of range"
                 gap = gap / max(float(np.nanmax(np.abs(x))), 1e-30)

@@ -123,6 +123,7 @@ def _data(kind: str, old: Array, new: Input, change: Any, env: Mapping[str, Any]
     if kind == "value":
         value = np.asarray(change(env), dtype=dtype)
         return np.broadcast_to(value, old.shape).copy() if value.size == 1 else value.reshape(old.shape)
+    old = old.real if old.dtype.kind == "c" and dtype.kind != "c" else old
     if "S" in (old.dtype.kind, dtype.kind):  # a word is no number
         return np.zeros(old.shape, dtype)
     with np.errstate(all="ignore"):

@@ -61,7 +61,7 @@ def _booleans(rng: np.random.Generator, count: int, value_class: str) -> Array:
 
 
 def _words(rng: np.random.Generator, count: int, value_class: str) -> Array:
-    """Return strings of one to four short words of few letters, so that some are equal; at the boundaries empty ones."""
+    """Return strings of up to four short words of few letters, so that some are equal; empty ones at the boundaries."""
     letters = np.frombuffer(b"ab\xc3\xa9Z" if value_class == "specials" else b"abc", np.uint8)
     edge = value_class == "boundaries"
     numbers = np.where(rng.random(count) < 0.6, 1, rng.integers(1, 5, count))
