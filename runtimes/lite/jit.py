@@ -25,6 +25,7 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from opconform.harness.model import Array
+from opconform.runtimes.lite import cpu
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 #: A number in compiled code; its machine type follows from the arrays, which no annotation can say.
@@ -35,9 +36,10 @@ Number = Any
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 _SUMMING: dict[str, Any] = {"fastmath": {"reassoc", "contract"}}
 #: Set to compile with bounds checks (an IndexError instead of a stray access); for fuzzing. Slow, never cached.
-CHECKED_VARIABLE = "OPCONFORM_LITE_CHECKED"
-_FORMAT = b"opconform-lite-2\n"
+CHECKED_VARIABLE = cpu.CHECKED_VARIABLE
+_FORMAT = b"opconform-lite-3\n"
 _MARK = "__lite_jit__"
+_EMITTED = "emitted"
 
 
 def kernel(function: Function) -> Function:
@@ -64,6 +66,15 @@ def summing_helper(function: Function) -> Function:
     return function
 
 
+def emitted(program: Callable[..., None]) -> Callable[..., None]:
+    """Mark a function that writes vector code (see `vector`); kernels call it without its first argument, the Code.
+
+    Arrays reach it as addresses, integers as 64-bit integers, float32 as they are.
+    """
+    setattr(program, _MARK, {_EMITTED: True})
+    return program
+
+
 def bind(function: Callable[..., None], *arrays: Array) -> Callable[[], object]:
     """Return a callable that runs a kernel on these arrays, which must be flat, contiguous and aligned.
 
@@ -72,7 +83,7 @@ def bind(function: Callable[..., None], *arrays: Array) -> Callable[[], object]:
     dtypes = tuple([array.dtype.str for array in arrays])
     if _checks():
         return functools.partial(_checked(function, dtypes), *[_unsigned(array) for array in arrays])
-    code = _load(function, dtypes)
+    code = _load(function, dtypes, cpu.vectors().name)
     addresses = [array.__array_interface__["data"][0] for array in arrays]
 
     def run(_alive: tuple[Array, ...] = arrays) -> None:
@@ -113,7 +124,7 @@ def object_code(function: Callable[..., None], dtypes: tuple[str, ...]) -> bytes
 
 
 @functools.cache
-def _load(function: Callable[..., None], dtypes: tuple[str, ...]) -> Callable[..., object]:
+def _load(function: Callable[..., None], dtypes: tuple[str, ...], path: str) -> Callable[..., object]:
     symbol, code = _object(function, dtypes)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
@@ -162,9 +173,20 @@ def _store(path: Path, content: bytes) -> None:
 
 def fingerprint(function: Callable[..., None], dtypes: tuple[str, ...]) -> str:
     """Hash all that shapes the machine code: the sources of kernel and helpers, the compiler and the processor."""
-    codes = "".join(_digest(code) for code in _codes(function))
-    text = "\n".join((codes, *dtypes, repr(_OPTIONS), *platform()))
+    reached = list(_codes(function))
+    codes = "".join(_digest(code) for code in reached)
+    vector = (cpu.vectors().name, _vector_source()) if any(map(_is_emitted, reached)) else ()
+    text = "\n".join((codes, *dtypes, repr(_OPTIONS), *vector, *platform()))
     return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+@functools.lru_cache(maxsize=1)
+def _vector_source() -> str:
+    return Path(__file__).with_name("vector.py").read_text(encoding="utf-8")
+
+
+def _is_emitted(function: Callable[..., Any]) -> bool:
+    return _EMITTED in getattr(function, _MARK)
 
 
 @functools.lru_cache(maxsize=1)
@@ -172,6 +194,7 @@ def platform() -> tuple[str, ...]:
     """Return what machine code depends on beside its source: versions and the processor; starts the code generator."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    llvm.initialize_native_asmparser()
     features = llvm.get_host_cpu_features().flatten()
     return (sys.version, llvmlite.__version__, np.__version__, llvm.get_host_cpu_name(), features)
 
@@ -230,5 +253,37 @@ def _register_helpers(function: Callable[..., None]) -> None:
     from numba.extending import register_jitable
 
     for reached in _codes(function):
-        if reached is not function:
+        if _is_emitted(reached):
+            _register_program(reached)
+        elif reached is not function:
             register_jitable(error_model="numpy", **getattr(reached, _MARK))(reached)
+
+
+@functools.cache
+def _register_program(program: Callable[..., None]) -> None:
+    """Tell numba that a call of the program has no result and becomes the instructions that the program writes."""
+    import numba.core.types
+    from llvmlite import ir
+    from numba.core.typing import signature
+    from numba.core.typing.templates import AbstractTemplate, infer_global
+    from numba.extending import lower_builtin
+
+    from opconform.runtimes.lite.vector import Code
+
+    types: Any = numba.core.types
+
+    def plain(builder: Any, kind: Any, value: Any) -> Any:
+        if isinstance(kind, types.CPointer):
+            return builder.ptrtoint(value, ir.IntType(64))
+        return builder.sext(value, ir.IntType(64)) if isinstance(kind, types.Integer) and kind.bitwidth < 64 else value
+
+    def lower(context: Any, builder: Any, called: Any, values: Any) -> Any:
+        given = [plain(builder, kind, value) for kind, value in zip(called.args, values, strict=True)]
+        program(Code(builder, cpu.vectors()), *given)
+        return context.get_dummy_value()
+
+    def generic(_: Any, kinds: Any, __: Any) -> Any:
+        return signature(types.none, *kinds)
+
+    infer_global(program)(type(program.__name__, (AbstractTemplate,), {"key": program, "generic": generic}))
+    lower_builtin(program, types.VarArg(types.Any))(lower)

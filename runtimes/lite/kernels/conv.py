@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from opconform.harness.model import Array, Shape
-from opconform.runtimes.lite import shapes
+from opconform.runtimes.lite import cpu, shapes
 from opconform.runtimes.lite.graph import Memory, Node, Operand, Prepared, Step
 from opconform.runtimes.lite.jit import bind
-from opconform.runtimes.lite.kernels import dot
+from opconform.runtimes.lite.kernels import dot, packing
 from opconform.runtimes.lite.quantize import (
     INT8,
     INT16,
@@ -142,6 +142,35 @@ def _weights(layer: _Layer, m: Memory) -> Array:
     return dequantized(layer.w, m.inputs[1])
 
 
+def _packable(layer: _Layer, shift: Array | None, axis: int) -> bool:
+    """Tell whether the weights are packed for vector code: constants, and for int8 such that sums have room."""
+    if cpu.vectors().lanes == 1 or layer.w.data is None or (layer.bias is not None and layer.bias.data is None):
+        return False
+    if 0 in layer.x.shape or 0 in layer.w.shape or layer.x.dtype not in (_FLOAT, INT8):
+        return False
+    if shift is None:
+        return layer.x.dtype == _FLOAT
+    bias = np.zeros(1) if layer.bias is None else layer.bias.data
+    weights = layer.w.data.reshape(layer.w.shape)
+    return layer.w.dtype == INT8 and layer.w.zero_point == 0 and packing.int8_fits(weights, bias, shift, axis)
+
+
+def _numbers(layer: _Layer, weights: Array, scales: tuple[Array, Array] | None) -> packing.Numbers:
+    bias = np.zeros(layer.outputs, np.float32) if layer.bias is None else layer.bias.data
+    assert bias is not None  # _packable has seen it
+    if scales is None:
+        return packing.Numbers(weights, bias, np.array(float_range(layer.node), np.float32))
+    factor, shift = scales
+    zero_points = (layer.x.zero_point, layer.out.zero_point)
+    return packing.Numbers(weights, bias.astype(np.int64), None, factor, -shift, *zero_points, *_limits(layer))
+
+
+def _constant_weights(layer: _Layer) -> Array:
+    assert layer.w.data is not None  # _packable has seen it
+    real = layer.x.dtype == _FLOAT and layer.w.dtype == INT8
+    return (dequantized(layer.w, layer.w.data) if real else layer.w.data).reshape(layer.w.shape)
+
+
 def _chain(first: Step | None, second: Step) -> Step:
     if first is None:
         return second
@@ -190,6 +219,10 @@ def prepare_conv(node: Node) -> Prepared:
     if groups < 1 or groups * per_group != channels or outputs % groups:
         raise node.invalid(f"{channels} input channels, {per_group} weight channels and {outputs} outputs do not fit")
     shape, p = _conv_geometry(layer, filter_h, filter_w, groups)
+    scales = None if layer.x.dtype == _FLOAT else _multipliers(layer, layer.x.dtype == UINT8)
+    if _packable(layer, scales and scales[1], 0):
+        window = packing.Window(*p[: dot.ZERO_X].tolist())
+        return packing.convolution(window, _numbers(layer, _constant_weights(layer), scales))
     if groups == 1 and filter_h * filter_w == 1 and (p[dot.STRIDE_H], p[dot.STRIDE_W]) == (1, 1):
         return Prepared((shape,), _dense(layer, math.prod(shape[:3]), per_group, layer.x.dtype == UINT8))
     depth = filter_h * filter_w * per_group
@@ -257,9 +290,12 @@ def prepare_depthwise(node: Node) -> Prepared:
         found = f"weights {list(layer.w.shape)} and depth multiplier {declared}"
         raise node.invalid(f"{found} do not fit {channels} input channels")
     shape, p = _conv_geometry(layer, filter_h, filter_w, channels)
+    rescales = None if layer.x.dtype == _FLOAT else _multipliers(layer, layer.x.dtype == UINT8)
+    if channels in (1, outputs) and _packable(layer, rescales and rescales[1], 3):
+        return _packed_depthwise(layer, packing.Window(*p[: dot.ZERO_X].tolist()), rescales)
     bias_of = _bias(layer, filter_h * filter_w, False)
     total_type, function = _DEPTHWISE[layer.x.dtype]
-    scales = () if layer.x.dtype == _FLOAT else _multipliers(layer, layer.x.dtype == UINT8)
+    scales = rescales or ()
     bounds = (np.array(float_range(node), np.float32),) if layer.x.dtype == _FLOAT else ()
 
     def build(m: Memory) -> Step:
@@ -270,6 +306,14 @@ def prepare_depthwise(node: Node) -> Prepared:
         )
 
     return Prepared((shape,), build, (max(1, outputs) * total_type.itemsize,))
+
+
+def _packed_depthwise(layer: _Layer, window: packing.Window, scales: tuple[Array, Array] | None) -> Prepared:
+    """Prepare one filter per channel; several filters on a single channel are a plain convolution."""
+    weights = _constant_weights(layer)
+    if window.channels == 1:
+        return packing.convolution(window, _numbers(layer, weights.transpose(3, 1, 2, 0), scales))
+    return packing.depthwise(window, _numbers(layer, weights, scales))
 
 
 _DEPTHWISE: Mapping[np.dtype[Any], tuple[np.dtype[Any], Callable[..., None]]] = {
@@ -295,6 +339,10 @@ def prepare_fully_connected(node: Node) -> Prepared:
     shape = (*layer.x.shape[:-1], outputs) if keep else (rows, outputs)
     if layer.x.dtype in (INT8, UINT8):
         _check_bias_scale(layer)
+    scales = None if layer.x.dtype == _FLOAT or outputs == 0 else _multipliers(layer, True)
+    if layer.out.dtype == layer.x.dtype and _packable(layer, scales and scales[1], 0):
+        window = packing.Window(1, rows, 1, depth, rows, 1, outputs, 1, 1, 1, 1, 1, 1, 0, 0, 1)
+        return replace(packing.convolution(window, _numbers(layer, _constant_weights(layer), scales)), shapes=(shape,))
     return Prepared((shape,), _dense(layer, rows, depth, True))
 
 
