@@ -120,7 +120,9 @@ def _reshaped(operand: Operand, shape: Shape) -> Operand:
 
 def _node(graph: Subgraph, operator: Operator, where: str, operands: Sequence[Operand]) -> Node:
     inputs = tuple([operands[t] if t >= 0 else None for t in operator.inputs])
-    return Node(operator.op, where, inputs, tuple([operands[t] for t in operator.outputs]), operator.options)
+    outputs = tuple([operands[t] for t in operator.outputs])
+    inside = tuple([operands[t] for t in operator.intermediates])
+    return Node(operator.op, where, inputs, outputs, operator.options, inside)
 
 
 def _plan_node(
@@ -324,4 +326,4 @@ def _present(planned: PlannedNode, executor: Executor, values: Sequence[int]) ->
         data = executor.flats[tensor] if tensor in values else operand.data
         inputs.append(Operand(operand.dtype, executor.shapes[tensor], operand.quantization, data, operand.variable))
     node = planned.node
-    return Node(node.op, node.where, tuple(inputs), node.outputs, node.options)
+    return Node(node.op, node.where, tuple(inputs), node.outputs, node.options, node.intermediates)

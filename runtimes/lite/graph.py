@@ -127,6 +127,7 @@ class Operator:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: Options
+    intermediates: tuple[int, ...] = ()  # tensors that only carry the quantization of values inside the op
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +185,7 @@ class Node:
     inputs: tuple[Operand | None, ...]
     outputs: tuple[Operand, ...]
     options: Options
+    intermediates: tuple[Operand, ...] = ()
 
     def input(self, index: int) -> Operand:
         """Return an input that must be there."""

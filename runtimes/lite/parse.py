@@ -15,6 +15,7 @@ import numpy as np
 from opconform.harness import schema
 from opconform.harness.model import CODE_TO_DTYPE, DTYPES, STRING_BYTES, Array, Shape
 from opconform.harness.runtime import InvalidModel, Unsupported
+from opconform.runtimes.lite.densify import Level, densify
 from opconform.runtimes.lite.graph import Model, Operator, Options, Quantization, Subgraph, Tensor
 
 _U32 = Struct("<I").unpack_from
@@ -166,8 +167,6 @@ def _tensor(reader: _Reader, table: Table, buffers: list[Array | None]) -> Tenso
     _check_shape(name, shape)
     if code not in _NUMPY:
         raise Unsupported(f"tensor {name!r} has the type code {code}, which is not supported")
-    if reader.target(table, slots["sparsity"]):
-        raise Unsupported(f"tensor {name!r} is stored sparse, which is not supported")
     index = reader.scalar(table, slots["buffer"], "<I", 0)
     if index >= len(buffers) and (index or buffers):
         raise InvalidModel(f"tensor {name!r} names buffer {index} of {len(buffers)}")
@@ -180,8 +179,37 @@ def _tensor(reader: _Reader, table: Table, buffers: list[Array | None]) -> Tenso
         -1 in signature,
         variable,
         _quantization(reader, table, name, shape),
-        None if raw is None or variable else _view(name, raw, code, shape),
+        None if raw is None or variable else _constant_data(reader, table, name, raw, code, shape),
     )
+
+
+def _constant_data(reader: _Reader, table: Table, name: str, raw: Array, code: int, shape: Shape) -> Array:
+    at = reader.target(table, schema.TENSOR["sparsity"])
+    if not at:
+        return _view(name, raw, code, shape)
+    slots = schema.SPARSITY
+    entry = reader.table(at, "sparsity")
+    order = reader.numbers(entry, slots["order"], "i", 4, "order of levels")
+    blocks = reader.numbers(entry, slots["blocks"], "i", 4, "blocks")
+    levels = [_level(reader, level) for level in reader.tables(entry, slots["levels"], "level")]
+    return densify(name, raw, _NUMPY[code], shape, order, blocks, levels)
+
+
+def _level(reader: _Reader, table: Table) -> Level:
+    slots = schema.SPARSE_LEVEL
+    size = reader.scalar(table, slots["size"], "<i", 0)
+    if reader.scalar(table, slots["format"], "<b", 0) != schema.COMPRESSED:
+        return Level(size, None, ())
+    return Level(size, _indices(reader, table, "segments"), _indices(reader, table, "indices"))
+
+
+def _indices(reader: _Reader, table: Table, name: str) -> tuple[int, ...]:
+    slots, widths = schema.SPARSE_LEVEL, {schema.INT32_VECTOR: 4, schema.UINT16_VECTOR: 2, schema.UINT8_VECTOR: 1}
+    width = widths.get(reader.scalar(table, slots[f"{name}_type"], "<B", 0), 0)
+    at = reader.target(table, slots[name])
+    if not width or not at:
+        raise InvalidModel(f"a compressed level lacks its {name}, or has them in an unknown form")
+    return reader.numbers(reader.table(at, name), 0, {4: "i", 2: "H", 1: "B"}[width], width, name)
 
 
 def _check_shape(name: str, shape: Shape) -> None:
@@ -268,7 +296,8 @@ def _operator(reader: _Reader, table: Table, codes: list[tuple[int, str]]) -> Op
         raise Unsupported(f"operator {custom or f'with the builtin code {code}'} is not supported")
     inputs = reader.numbers(table, slots["inputs"], "i", 4, "inputs")
     outputs = reader.numbers(table, slots["outputs"], "i", 4, "outputs")
-    return Operator(name, inputs, outputs, _options(reader, table, schema.OPS[name][1]))
+    inside = reader.numbers(table, slots["intermediates"], "i", 4, "intermediates")
+    return Operator(name, inputs, outputs, _options(reader, table, schema.OPS[name][1]), inside)
 
 
 def _options(reader: _Reader, table: Table, expected: str) -> Options:

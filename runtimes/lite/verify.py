@@ -69,6 +69,9 @@ def _check_operator(
             raise InvalidModel(f"{where}: writes tensor {tensor}, which already has a value")
         known.add(tensor)
         written.add(tensor)
+    for tensor in operator.intermediates:
+        if not 0 <= tensor < count:
+            raise InvalidModel(f"{where}: intermediate {tensor} is none of the {count} tensors")
     for target in called(operator):
         if not 0 <= target < subgraphs:
             raise InvalidModel(f"{where}: runs subgraph {target} of {subgraphs}")

@@ -14,17 +14,19 @@ import numpy as np
 
 from opconform.harness.model import Array, Shape
 from opconform.runtimes.lite.floatmath import exp64, tanh64
-from opconform.runtimes.lite.graph import Memory, Node, Operand, Prepared, Step
+from opconform.runtimes.lite.graph import Memory, Node, Prepared, Step
 from opconform.runtimes.lite.jit import Number, bind, helper, kernel
+from opconform.runtimes.lite.kernels.lstm_int import Integer, prepare_integer
+from opconform.runtimes.lite.kernels.lstm_shapes import Cell, Extents, clips, extents, optional
 from opconform.runtimes.lite.kernels.rnn import (
     FLOAT,
     Sequence3,
     cell_activation,
     float_weights,
     real,
-    require_shape,
     sequence_of,
 )
+from opconform.runtimes.lite.quantize import INT8, INT16
 
 VARIANCE_FLOOR = 1e-8
 
@@ -55,6 +57,62 @@ def finish_gate(z: Array, gate: Number, units: Number, more: Array, normed: Numb
             z[start + u] = (z[start + u] - mean) * factor * np.float64(more[at]) + np.float64(more[start + u])
 
 
+@helper
+def sum_inputs(
+    x: Array, aux: Array, w: Array, more: Array, h: Array, c: Array, z: Array, at: Number, aside: Number, b: Number,
+    p: Array,
+) -> None:  # fmt: skip
+    """Weigh input, auxiliary input, last output and, by the peepholes of i and f, the cell of one row of the batch."""
+    inputs, others, units, outputs, coupled = p[2], p[3], p[4], p[5], p[15]
+    depth = inputs + others + outputs
+    for row in range(coupled * units, 4 * units):
+        total = 0.0 if p[16] else np.float64(more[row])
+        start = row * depth
+        for i in range(inputs):
+            total += np.float64(w[start + i]) * np.float64(x[at + i])
+        for i in range(others):
+            total += np.float64(w[start + inputs + i]) * np.float64(aux[aside + i])
+        for i in range(outputs):
+            total += np.float64(w[start + inputs + others + i]) * np.float64(h[b * outputs + i])
+        if row < 2 * units:
+            total += np.float64(more[4 * units + row]) * np.float64(c[b * units + row % units])
+        z[row] = total
+
+
+@helper
+def update_cell(more: Array, c: Array, z: Array, b: Number, bounds: Array, p: Array) -> None:
+    """Forget, add, clip; then add what the output gate's peephole sees of the new cell."""
+    units, coupled = p[4], p[15]
+    for u in range(units):
+        forget = 1.0 / (1.0 + exp64(-z[units + u]))
+        share = 1.0 - forget if coupled else 1.0 / (1.0 + exp64(-z[u]))
+        value = forget * np.float64(c[b * units + u]) + share * squash(z[2 * units + u], p[14], bounds)
+        value = bounds[2] if value < bounds[2] else value
+        value = bounds[3] if value > bounds[3] else value
+        c[b * units + u] = np.float32(value)
+        z[3 * units + u] += np.float64(more[7 * units + u]) * np.float64(c[b * units + u])
+
+
+@helper
+def emit(
+    projection: Array, h: Array, c: Array, out: Array, z: Array, b: Number, to: Number, bounds: Array, p: Array
+) -> None:
+    """Open the output gate and project what comes out of it, where there is a projection."""
+    units, outputs = p[4], p[5]
+    for u in range(units):
+        seen = squash(np.float64(c[b * units + u]), p[14], bounds)
+        z[4 * units + u] = seen / (1.0 + exp64(-z[3 * units + u]))
+    for o in range(outputs):
+        value = z[4 * units + o] if not p[17] else np.float64(projection[outputs * units + o])
+        if p[17]:
+            for u in range(units):
+                value += np.float64(projection[o * units + u]) * z[4 * units + u]
+        value = bounds[4] if value < bounds[4] else value
+        value = bounds[5] if value > bounds[5] else value
+        h[b * outputs + o] = np.float32(value)
+        out[to + o] = np.float32(value)
+
+
 @kernel
 def lstm_float(
     x: Array, aux: Array, w: Array, more: Array, projection: Array, h: Array, c: Array, out: Array, z: Array,
@@ -67,135 +125,16 @@ def lstm_float(
     aux and out by time and by batch; first output of a row; then whether: time runs backward, tanh, no input gate,
     norms, projection.
     """
-    steps, batch, inputs, others, units, outputs = p[0], p[1], p[2], p[3], p[4], p[5]
-    depth, coupled, normed = inputs + others + outputs, p[15], p[16]
+    steps = p[0]
     for step in range(steps):
         t = steps - 1 - step if p[13] else step
-        for b in range(batch):
-            at, aside, to = t * p[6] + b * p[7], t * p[8] + b * p[9], t * p[10] + b * p[11] + p[12]
-            for row in range(coupled * units, 4 * units):
-                total = 0.0 if normed else np.float64(more[row])
-                start = row * depth
-                for i in range(inputs):
-                    total += np.float64(w[start + i]) * np.float64(x[at + i])
-                for i in range(others):
-                    total += np.float64(w[start + inputs + i]) * np.float64(aux[aside + i])
-                for i in range(outputs):
-                    total += np.float64(w[start + inputs + others + i]) * np.float64(h[b * outputs + i])
-                if row < 2 * units:
-                    total += np.float64(more[4 * units + row]) * np.float64(c[b * units + row % units])
-                z[row] = total
-            for gate in range(coupled, 3):
-                finish_gate(z, gate, units, more, normed)
-            for u in range(units):
-                forget = 1.0 / (1.0 + exp64(-z[units + u]))
-                share = 1.0 - forget if coupled else 1.0 / (1.0 + exp64(-z[u]))
-                value = forget * np.float64(c[b * units + u]) + share * squash(z[2 * units + u], p[14], bounds)
-                value = bounds[2] if value < bounds[2] else value
-                value = bounds[3] if value > bounds[3] else value
-                c[b * units + u] = np.float32(value)
-                z[3 * units + u] += np.float64(more[7 * units + u]) * np.float64(c[b * units + u])
-            finish_gate(z, 3, units, more, normed)
-            for u in range(units):
-                seen = squash(np.float64(c[b * units + u]), p[14], bounds)
-                z[4 * units + u] = seen / (1.0 + exp64(-z[3 * units + u]))
-            for o in range(outputs):
-                value = z[4 * units + o] if not p[17] else np.float64(projection[outputs * units + o])
-                if p[17]:
-                    for u in range(units):
-                        value += np.float64(projection[o * units + u]) * z[4 * units + u]
-                value = bounds[4] if value < bounds[4] else value
-                value = bounds[5] if value > bounds[5] else value
-                h[b * outputs + o] = np.float32(value)
-                out[to + o] = np.float32(value)
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """Where a cell's 17 parameters, its states, norms and auxiliary input with its weights stand; -1: it has none.
-
-    The parameters: W, then R of the gates i, f, g, o; peepholes of i, f, o; biases of i, f, g, o; projection, its bias.
-    """
-
-    x: int
-    first: int  # of the parameters
-    h: int
-    c: int
-    norms: int = -1
-    aux: int = -1
-    auxiliary: int = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Extents:
-    """What the shapes of a cell's operands say, and which parts it has."""
-
-    inputs: int
-    others: int
-    units: int
-    outputs: int
-    coupled: bool
-    peephole: bool
-    normed: bool
-    projected: bool
-
-
-def optional(node: Node, index: int) -> Operand | None:
-    """Return an input, None where it is absent or has no place."""
-    return node.optional(index) if index >= 0 else None
-
-
-def extents(node: Node, cell: Cell, batch: int) -> Extents:
-    """Check which parameters are there and that all shapes fit; raise InvalidModel."""
-    first = cell.first
-    there = [optional(node, first + i) is not None for i in range(17)]
-    coupled = not there[0]
-    node.require(there[4] == there[0], "one of the input gate's weights is there and another is not")
-    node.require(there[11] == there[0], "a bias of the input gate belongs to its weights, and they to it")
-    node.require(there[9] == there[10], "peepholes are there all or none")
-    node.require(there[8] == (there[9] and not coupled), "peepholes are there all or none, that of i with its gate")
-    node.require(there[15] or not there[16], "a projection's bias without its weights")
-    inputs = node.input(cell.x).shape[-1]
-    recurrent = node.input(first + 7)
-    node.require(len(recurrent.shape) == 2, f"recurrent weights of rank {len(recurrent.shape)}; 2 is needed")
-    units, outputs = recurrent.shape
-    others = node.input(cell.aux).shape[-1] if cell.aux >= 0 else 0
-    normed = optional(node, cell.norms + 1 if cell.norms >= 0 else -1) is not None
-    found = Extents(inputs, others, units, outputs, coupled, there[9], normed, there[15])
-    node.require(found.projected or units == outputs, f"{units} cells and {outputs} outputs, and no projection")
-    _check_shapes(node, cell, found)
-    for index, width, what in ((cell.h, outputs, "the output's state"), (cell.c, units, "the cell's state")):
-        node.require(node.input(index).variable, f"{what} must be a variable tensor")
-        node.require(node.input(index).size == batch * width, f"{what} needs {batch * width} elements")
-    return found
-
-
-def _check_shapes(node: Node, cell: Cell, e: Extents) -> None:
-    first, per_unit = cell.first, (e.units,)
-    for gate in range(int(e.coupled), 4):
-        require_shape(node, node.input(first + gate), (e.units, e.inputs), f"weights {gate} of the input")
-        require_shape(node, node.input(first + 4 + gate), (e.units, e.outputs), f"recurrent weights {gate}")
-        require_shape(node, node.input(first + 11 + gate), per_unit, f"bias {gate}")
-        if e.normed:
-            require_shape(node, node.input(cell.norms + gate), per_unit, f"normalization {gate}")
-        if cell.auxiliary >= 0:
-            require_shape(node, node.input(cell.auxiliary + gate), (e.units, e.others), f"auxiliary weights {gate}")
-    absent_norms = range(4) if not e.normed else range(int(e.coupled))
-    for gate in absent_norms if cell.norms >= 0 else ():
-        node.require(optional(node, cell.norms + gate) is None, "normalizations are there all or none")
-    for index in range(8 + int(e.coupled), 11) if e.peephole else ():
-        require_shape(node, node.input(first + index), per_unit, "a peephole")
-    if e.projected:
-        require_shape(node, node.input(first + 15), (e.outputs, e.units), "the projection")
-    if optional(node, first + 16) is not None:
-        require_shape(node, node.input(first + 16), (e.outputs,), "the projection's bias")
-
-
-def clips(node: Node) -> tuple[float, float]:
-    """Return the bounds of cell and projected output, 0 where there is none."""
-    cell, projection = node.options.real("cell_clip"), node.options.real("proj_clip")
-    node.require(cell >= 0 and projection >= 0, f"clips of {cell:g} and {projection:g}; none may be negative")
-    return cell, projection
+        for b in range(p[1]):
+            sum_inputs(x, aux, w, more, h, c, z, t * p[6] + b * p[7], t * p[8] + b * p[9], b, p)
+            for gate in range(p[15], 3):
+                finish_gate(z, gate, p[4], more, p[16])
+            update_cell(more, c, z, b, bounds, p)
+            finish_gate(z, 3, p[4], more, p[16])
+            emit(projection, h, c, out, z, b, t * p[10] + b * p[11] + p[12], bounds, p)
 
 
 def _check_float(node: Node, cell: Cell, e: Extents) -> None:
@@ -292,7 +231,11 @@ def _single(node: Node, form: Sequence3, shape: object) -> Prepared:
     cell = Cell(0, 1, 18, 19, 20 if len(node.inputs) == 24 else -1)
     e = extents(node, cell, form.batch)
     node.require(len(node.outputs) == 1, f"{len(node.outputs)} outputs; 1 is needed")
-    one = _float(node, cell, form, e, e.outputs, 0, False)
+    one: _Float | Integer
+    if node.input(0).dtype in (INT8, INT16):
+        one = prepare_integer(node, cell, form, e, node.op == "UNIDIRECTIONAL_SEQUENCE_LSTM")
+    else:
+        one = _float(node, cell, form, e, e.outputs, 0, False)
     result: Shape = shape(e.outputs)  # type: ignore[operator]
     return Prepared((result,), lambda m: one.bind(node, m, m.outputs[0]), (40 * e.units,))
 

@@ -62,9 +62,6 @@ class Ball:
     value: Array
     error: Array
 
-    def __getitem__(self, where: object) -> Ball:
-        return Ball(self.value[where], self.error[where])
-
 
 def exact(value: Array) -> Ball:
     """Return a value that every runtime has."""
