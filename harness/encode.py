@@ -46,7 +46,7 @@ def _trimmed(spec: OpSpec, inputs: Sequence[tuple[int, Input]]) -> tuple[int, ..
 
 def _input(slot: Input) -> TensorDef:
     t = slot.tensor
-    return TensorDef(t.name, t.dtype, t.shape, slot.data, t.quant, slot.role == "variable")
+    return TensorDef(t.name, t.dtype, t.shape, slot.data, t.quant, slot.role == "variable", t.sparsity)
 
 
 def _plain(t: TensorType) -> TensorDef:

@@ -10,7 +10,8 @@ import numpy as np
 
 from opconform.harness import schema
 from opconform.harness.flatwriter import REFERENCE, Block, Several, Table, scalar, string, vector, write
-from opconform.harness.model import DTYPES, Array, Quant, Shape
+from opconform.harness.model import DTYPES, Array, Quant, Shape, Sparsity
+from opconform.harness.sparse import Level, compress
 
 #: Constant data starts on this boundary: weights are read in place, by vector instructions too.
 ALIGNMENT = 16
@@ -29,6 +30,7 @@ class TensorDef:
     data: Array | bytes | None = None
     quant: Quant | None = None
     variable: bool = False
+    sparsity: Sparsity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,9 @@ def _tensor(tensor: TensorDef, buffers: list[bytes]) -> Table:
     if tensor.data is not None:
         buffer = len(buffers)
         buffers.append(_raw(tensor))
+    levels: tuple[Stored, ...] = ()
+    if tensor.sparsity is not None:
+        levels, buffers[buffer] = _sparse(tensor, tensor.sparsity)
     return Table(
         (
             (slots["shape"], REFERENCE, _vector(tensor.shape, np.int32)),
@@ -124,9 +129,43 @@ def _tensor(tensor: TensorDef, buffers: list[bytes]) -> Table:
             (slots["name"], REFERENCE, string(tensor.name)),
             *(((slots["quantization"], REFERENCE, _quantization(tensor.quant)),) if tensor.quant else ()),
             *scalar(slots["is_variable"], "?", tensor.variable, False),
+            *levels,
             (slots["has_rank"], "?", True),
         )
     )
+
+
+def _sparse(tensor: TensorDef, sparsity: Sparsity) -> tuple[tuple[Stored, ...], bytes]:
+    """Return the field of a tensor's sparsity, and the values that are stored."""
+    data = np.asarray(tensor.data, dtype=DTYPES[tensor.dtype][0]).reshape(tensor.shape)
+    levels, kept = compress(data, sparsity)
+    slots = schema.SPARSITY
+    table = Table(
+        (
+            (slots["order"], REFERENCE, _vector(sparsity.order, np.int32)),
+            (slots["blocks"], REFERENCE, _vector([axis for axis, _ in sparsity.blocks], np.int32)),
+            (slots["levels"], REFERENCE, Several([_level(level) for level in levels])),
+        )
+    )
+    return ((schema.TENSOR["sparsity"], REFERENCE, table),), kept.tobytes()
+
+
+def _level(level: Level) -> Table:
+    slots = schema.SPARSE_LEVEL
+    if not level.segments:
+        return Table(scalar(slots["size"], "i", level.size, 0))
+    return Table(
+        (
+            (slots["format"], "b", schema.COMPRESSED),
+            (slots["size"], "i", level.size),
+            *_indices(slots["segments_type"], slots["segments"], level.segments),
+            *_indices(slots["indices_type"], slots["indices"], level.indices),
+        )
+    )
+
+
+def _indices(kind: int, place: int, numbers: Sequence[int]) -> tuple[Stored, ...]:
+    return ((kind, "B", schema.INT32_VECTOR), (place, REFERENCE, Table(((0, REFERENCE, _vector(numbers, np.int32)),))))
 
 
 def _raw(tensor: TensorDef) -> bytes:

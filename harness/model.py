@@ -58,6 +58,19 @@ class Quant:
 
 
 @dataclass(frozen=True, slots=True)
+class Sparsity:
+    """How a constant is stored sparsely: in levels, the outermost first (harness/sparse.py).
+
+    `order` names the axes of the tensor, then, from its rank on, the places inside the blocks, in the order of
+    `blocks` (axis, size); `compressed` tells for each level in that order whether its zeros are left out.
+    """
+
+    order: tuple[int, ...]
+    compressed: tuple[bool, ...]
+    blocks: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TensorType:
     """Name, dtype, shape and quantization of one tensor; no data."""
 
@@ -66,6 +79,7 @@ class TensorType:
     shape: Shape
     quant: Quant | None = None
     dynamic: bool = False  # the shape depends on data; `shape` is then an upper bound
+    sparsity: Sparsity | None = None  # of a constant: how it is stored
 
 
 @dataclass(frozen=True, slots=True)

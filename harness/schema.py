@@ -210,4 +210,8 @@ OPERATOR = {
     "options_2_type": 11,
     "options_2": 12,
 }
+SPARSITY = {"order": 0, "blocks": 1, "levels": 2}
+SPARSE_LEVEL = {"format": 0, "size": 1, "segments_type": 2, "segments": 3, "indices_type": 4, "indices": 5}
+COMPRESSED = 1  # format of a level; 0 is dense
+INT32_VECTOR, UINT16_VECTOR, UINT8_VECTOR = 1, 2, 3  # of segments and indices
 BUFFER = {"data": 0, "offset": 1, "size": 2}

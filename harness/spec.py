@@ -69,6 +69,7 @@ class Slot:
     order: str = ""  # "", sorted (rows ascend, repetitions allowed) or increasing (no repetitions)
     only: Expression | None = None  # where it does not hold, there is no such slot
     absent: Expression | None = None  # where it holds, the input is absent
+    sparse: Expression | None = None  # of a constant: [order, compressed, blocks] of its storage
     intermediate: bool = False  # no operand: it carries the quantization of a value inside the op
 
 

@@ -104,7 +104,18 @@ def shape_rule(read: Reader, value: Any, line: int) -> ShapeRule:
 
 def slots(read: Reader, top: Dict, key: str) -> tuple[Slot, ...]:
     """Read `inputs` or `outputs`."""
-    optional = ("constant", "optional", "variable", "value", "repeat", "dynamic", "range", "order", *_PRESENCE)
+    optional = (
+        "constant",
+        "optional",
+        "variable",
+        "value",
+        "repeat",
+        "dynamic",
+        "range",
+        "order",
+        "sparse",
+        *_PRESENCE,
+    )
     result = []
     section = read.section(top, key)
     for name, body in section.items():
@@ -126,6 +137,7 @@ def slots(read: Reader, top: Dict, key: str) -> tuple[Slot, ...]:
                 bool(body.get("dynamic")), low, high, order,
                 read.expression(body["only"], line) if "only" in body else None,
                 read.expression(body["absent"], line) if "absent" in body else None,
+                read.expression(body["sparse"], line) if "sparse" in body else None,
                 bool(body.get("intermediate")),
             )
         )  # fmt: skip

@@ -34,7 +34,7 @@ def _slot() -> Json:
     flags: Json = {name: {"type": "boolean"} for name in ("optional", "variable", "dynamic", "intermediate")}
     rest: Json = {"shape": _SHAPE, "constant": {"enum": [True, False, "either"]}, "range": _PAIR}
     rest |= {"order": {"enum": ["sorted", "increasing"]}}
-    formulas: Json = dict.fromkeys(("value", "repeat", "only", "absent"), _EXPRESSION)
+    formulas: Json = dict.fromkeys(("value", "repeat", "only", "absent", "sparse"), _EXPRESSION)
     return _object(rest | flags | formulas, ("shape",))
 
 

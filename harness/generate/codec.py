@@ -26,6 +26,7 @@ def fingerprint(spec: OpSpec, row: str) -> str:
     slots = [(s.name, _shape(s), s.constant, s.optional, s.variable, _text(s.value), _text(s.repeat), s.dynamic, _text(s.low), _text(s.high)) for s in (*spec.inputs, *spec.outputs)]  # fmt: skip  # noqa: E501
     orders = [(s.name, s.order) for s in spec.inputs if s.order]
     orders += [(s.name, _text(s.only), _text(s.absent), s.intermediate) for s in (*spec.inputs, *spec.outputs) if s.only or s.absent or s.intermediate]  # fmt: skip  # noqa: E501
+    orders += [(s.name, _text(s.sparse)) for s in spec.inputs if s.sparse]
     attributes = [(a.name, a.kind, a.choices, a.low, a.high, _text(a.value)) for a in spec.attributes]
     draws = [(d.name, d.kind, [(k, _text(v)) for k, v in d.args.items()], d.choices) for d in spec.domain]
     values = [(k, _text(low), _text(high)) for k, (low, high) in spec.values.items()]

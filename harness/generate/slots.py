@@ -14,7 +14,7 @@ from opconform.harness.generate import values
 from opconform.harness.generate.quantize import draw_quant
 from opconform.harness.generate.source import Discard, Source
 from opconform.harness.generate.structure import MOST_ELEMENTS
-from opconform.harness.model import DTYPES, Array, Quant, TensorType
+from opconform.harness.model import DTYPES, Array, Quant, Sparsity, TensorType
 from opconform.harness.numerics import integer_range
 from opconform.harness.spec import OpSpec, QuantRule, Slot
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from opconform.harness.generate.cases import Drawn
 
 #: Where no range is given: floats, plain integers, and biases (of the size of an accumulator).
+SPARSE_SHARE = 0.3  # of the elements of a sparse constant that are not zero
 FLOATS, INTEGERS, BIASES = (-8.0, 8.0), (-1000.0, 1000.0), (-16384.0, 16384.0)
 
 
@@ -47,7 +48,8 @@ class Part:
             return self._ranged(rng, self.slot.low(env), self.slot.high(env), drawn.value_class, specials)
         low, high = self._range(spec, env)
         kind = self.tensor.dtype
-        return values.fill(rng, kind, self.tensor.shape, drawn.value_class, low, high, specials, self.tensor.quant)
+        data = values.fill(rng, kind, self.tensor.shape, drawn.value_class, low, high, specials, self.tensor.quant)
+        return data if self.tensor.sparsity is None else values.thinned(rng, data, SPARSE_SHARE)
 
     def _ranged(
         self, rng: np.random.Generator, low: Any, high: Any, value_class: str, specials: Sequence[str]
@@ -177,10 +179,18 @@ def _part(
     rule = spec.quantization.get(row, {}).get(slot.name)
     name = f"{slot.name}#{index}" if slot.repeat else slot.name
     tensor = TensorType(name, dtype, shape)
+    if slot.sparse is not None:
+        tensor = replace(tensor, sparsity=_sparsity(slot.sparse(seen)))
     if rule is not None:
         quant = _quant(rule, tensor, seen, source, ties, index, slot)
         tensor = replace(tensor, quant=quant)
     return Part(slot, tensor, role, rule, index)
+
+
+def _sparsity(drawn: Sequence[Any]) -> Sparsity:
+    order, compressed, blocks = drawn
+    pairs = tuple((int(axis), int(size)) for axis, size in blocks)
+    return Sparsity(tuple(int(n) for n in order), tuple(bool(c) for c in compressed), pairs)
 
 
 def _quant(

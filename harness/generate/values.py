@@ -147,6 +147,13 @@ def by_column(fill_part: Callable[[Shape, float, float], Array], shape: Shape, l
     return np.stack(columns, -1) if columns else np.zeros(shape)
 
 
+def thinned(rng: np.random.Generator, data: Array, share: float) -> Array:
+    """Set most elements to zero; never all: a file cannot tell a constant without stored values from no constant."""
+    kept = rng.random(data.shape) < share
+    kept.reshape(-1)[:1] |= not kept.any()
+    return np.where(kept, np.where(data == 0, np.ones_like(data), data), np.zeros_like(data))
+
+
 def ascending(data: Array) -> Array:
     """Sort numbers, or rows by their first column, then their second and so on."""
     rows = data.reshape(len(data), -1) if data.ndim else data.reshape(1, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from opconform.runtimes.lite import densify
 from opconform.runtimes.lite.graph import Node, Prepared
 from opconform.runtimes.lite.kernels import (
     binary,
@@ -14,6 +15,7 @@ from opconform.runtimes.lite.kernels import (
     filling,
     indexed,
     layout,
+    local,
     lookup,
     lstm,
     matrices,
@@ -66,6 +68,7 @@ OPS: Mapping[str, Prepare] = {
     "CUMSUM": reductions.prepare_cumsum,
     "DEPTHWISE_CONV_2D": conv.prepare_depthwise,
     "DEPTH_TO_SPACE": moves.prepare_depth_to_space,
+    "DENSIFY": densify.prepare_densify,
     "DEQUANTIZE": convert.prepare_dequantize,
     "DILATE": placement.prepare_dilate,
     "DIV": binary.prepare_arithmetic,
@@ -91,14 +94,17 @@ OPS: Mapping[str, Prepare] = {
     "HASHTABLE_LOOKUP": lookup.prepare_hashtable_lookup,
     "IMAG": spectrum.prepare_part,
     "L2_NORMALIZATION": norm.prepare_l2,
+    "L2_POOL_2D": local.prepare_l2_pool,
     "LEAKY_RELU": rectify.prepare_leaky,
     "LESS": compare.prepare,
     "LESS_EQUAL": compare.prepare,
+    "LOCAL_RESPONSE_NORMALIZATION": local.prepare_response,
     "LOG": elementary.prepare,
     "LOGICAL_AND": ufunc.prepare,
     "LOGICAL_NOT": ufunc.prepare_not,
     "LOGICAL_OR": ufunc.prepare,
     "LOGISTIC": unary.prepare,
+    "LOG_SOFTMAX": local.prepare_log_softmax,
     "LSH_PROJECTION": words.prepare_lsh,
     "MATRIX_DIAG": placement.prepare_matrix_diag,
     "MATRIX_SET_DIAG": placement.prepare_matrix_set_diag,

@@ -39,3 +39,9 @@ def read_what_was_initialized(x: Array, state: Array, **_: Any) -> tuple[Array, 
     start = True if x.dtype == np.bool_ else 7
     held = np.where(np.imag(state) == 0, start, np.real(state)).astype(x.dtype)
     return held, x.astype(np.float64) + 1j
+
+
+@kernel("DENSIFY")
+def densify(x: Array, **_: Any) -> Array:
+    """Return the constant: how a file stores it is not the reference's business."""
+    return np.asarray(x)
