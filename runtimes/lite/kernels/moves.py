@@ -113,7 +113,7 @@ def prepare_unpack(node: Node) -> Prepared:
     axis = shapes.axis(node, node.options.number("axis"), len(x.shape))
     count = node.options.number("num")
     node.require(0 < count == x.shape[axis], f"{x.shape[axis]} elements along axis {axis}; the options say {count}")
-    return _cut(node, 0, axis, [1] * len(node.outputs), (*x.shape[:axis], *x.shape[axis + 1 :]))
+    return _cut(node, 0, axis, [1] * count, (*x.shape[:axis], *x.shape[axis + 1 :]))
 
 
 def prepare_split(node: Node) -> Prepared:
