@@ -67,7 +67,7 @@ class Session:
             raise InvalidModel(f"{len(inputs)} inputs given, the model has {len(self._inputs)}")
         try:
             for index, array in zip(self._inputs, inputs, strict=True):
-                self._interpreter.set_tensor(index, array)
+                self._interpreter.set_tensor(index, _unpadded(array))
             self._interpreter.invoke()
             return [self._read(slot, index) for slot, index in enumerate(self._outputs)]
         except (RuntimeError, ValueError) as error:
@@ -90,6 +90,11 @@ class Session:
     def close(self) -> None:
         """Free the interpreter."""
         del self._interpreter
+
+
+def _unpadded(array: Array) -> Array:
+    """Return a single string without the zeros behind it, which the package takes for a part of it at rank 0 only."""
+    return np.array(array.item()) if array.dtype.kind == "S" and array.ndim == 0 else array
 
 
 def _fixed_width(array: Array) -> Array:

@@ -12,14 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from opconform.harness import schema
 from opconform.harness.generate.engine import TIERS
 from opconform.harness.isolate import connect
 from opconform.harness.lint import lint_spec
+from opconform.harness.model import Quant
+from opconform.harness.numerics import FAMILIES
 from opconform.harness.registry import resolve
+from opconform.harness.scaffold import op_files, write_new
 from opconform.harness.spec import OpSpec
 from opconform.harness.spec_load import load_spec, spec_folder
 from opconform.harness.unit import Oracle, Seat, run_unit
+from opconform.runtimes.reference.kernels import binary
 
 PAGE = Path(__file__).parents[2] / "docs" / "adding-an-op.md"
 
@@ -54,9 +57,32 @@ def seat() -> Iterator[Seat]:
     executor.close()
 
 
-def test_the_op_of_the_page_is_known_and_still_to_be_added() -> None:
-    assert "SUB" in schema.OPS
-    assert not (spec_folder() / "sub.yaml").exists(), "SUB exists now: the page needs another op"
+def test_the_files_to_start_from_are_written_where_the_op_is_not_there_yet(tmp_path: Path) -> None:
+    written = write_new(tmp_path, op_files("SUB"))
+    assert [path.relative_to(tmp_path).as_posix() for path in written] == [
+        "specs/ops/sub.yaml",
+        "runtimes/reference/kernels/sub.py",
+    ]
+
+
+def test_the_spec_of_the_page_is_the_one_that_opconform_has_with_fewer_rows(spec: OpSpec) -> None:
+    whole = load_spec(spec_folder() / "sub.yaml")
+    assert set(spec.rows) < set(whole.rows)
+    for row in spec.rows:
+        assert spec.types[row] == whole.types[row]
+        assert [rule.family for rule in spec.tolerance[row]] == [rule.family for rule in whole.tolerance[row]]
+
+
+def test_the_kernel_and_the_twin_of_the_page_answer_as_those_that_opconform_has(module: Any) -> None:
+    a, b = np.meshgrid(np.arange(-128, 128), np.arange(-128, 128, 5))
+    settings = {
+        "q": {"a": Quant((0.3,), (3,)), "b": Quant((0.11,), (-7,)), "y": Quant((0.21,), (5,))},
+        "dtypes": dict.fromkeys("aby", "int8"),
+        "rescale": FAMILIES["double_rounding"],
+        "activation": "RELU6",
+    }
+    assert np.array_equal(module.sub_int(a, b, **settings), binary.sub_int(a, b, **settings))
+    assert np.array_equal(module.sub(a, b, activation="NONE"), binary.sub(a, b, activation="NONE"))
 
 
 def test_lint_finds_nothing_in_the_spec(spec: OpSpec, module: Any) -> None:

@@ -1,6 +1,6 @@
-"""ADD, MUL, DIV and LESS, with broadcasting.
+"""ADD, SUB, MUL and DIV, with broadcasting.
 
-Quantized arithmetic: TFLite's internal/reference/integer_ops/{add,mul}.h, internal/reference/{div,comparisons}.h.
+Quantized arithmetic: TFLite's internal/reference/integer_ops/{add,mul}.h, internal/reference/{sub,div}.h.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from opconform.runtimes.lite.quantize import (
 )
 
 _P = shapes.LOOP_PARAMETERS
-ADD, MUL, DIV = 0, 1, 2
-_OPS = {"ADD": ADD, "MUL": MUL, "DIV": DIV}
+ADD, MUL, DIV, SUB = 0, 1, 2, 3
+_OPS = {"ADD": ADD, "MUL": MUL, "DIV": DIV, "SUB": SUB}
 _FLOAT = np.dtype(np.float32)
 _NARROW = (INT8, UINT8)
 
@@ -53,9 +53,11 @@ def row_start(p: Array, row: Number, operand: Number) -> Number:
 
 @helper
 def apply_float(op: Number, x: Number, y: Number) -> Number:
-    """Return one of the three functions in float32."""
+    """Return one of the four functions in float32."""
     if op == ADD:
         return x + y
+    if op == SUB:
+        return x - y
     if op == MUL:
         return x * y
     return x / y
@@ -63,7 +65,7 @@ def apply_float(op: Number, x: Number, y: Number) -> Number:
 
 @kernel
 def binary_float(a: Array, b: Array, out: Array, p: Array, bounds: Array) -> None:
-    """Compute ADD, MUL or DIV of float32 with a fused clamp that lets NaN pass."""
+    """Compute ADD, SUB, MUL or DIV of float32 with a fused clamp that lets NaN pass."""
     op, low, high = p[_P], bounds[0], bounds[1]
     columns, step_a, step_b = p[1], p[2], p[3]
     for row in range(p[0]):
@@ -85,14 +87,14 @@ def truncating_divide(x: Number, y: Number) -> Number:
 
 @kernel
 def binary_integer(a: Array, b: Array, out: Array, p: Array, status: Array) -> None:
-    """Compute ADD, MUL or DIV of plain integers: wrapping, then a clamp; status[0] counts divisions by zero."""
+    """Compute ADD, SUB, MUL or DIV of plain integers: wrapping, then a clamp; status[0] counts divisions by zero."""
     op, low, high = p[_P], p[_P + 1], p[_P + 2]
     zeros = np.int64(0)
     for row in range(p[0]):
         ia, ib, io = row_start(p, row, 0), row_start(p, row, 1), row * p[1]
         for c in range(p[1]):
             x, y = np.int64(a[ia + c * p[2]]), np.int64(b[ib + c * p[3]])
-            value = x + y
+            value = x - y if op == SUB else x + y
             if op == MUL:
                 value = x * y
             if op == DIV:
@@ -105,15 +107,15 @@ def binary_integer(a: Array, b: Array, out: Array, p: Array, status: Array) -> N
 
 @kernel
 def add_quantized(a: Array, b: Array, out: Array, p: Array) -> None:
-    """Add on a common scale of 2**20 (2**15 for int16) steps, then rescale."""
+    """Add, or subtract where the sign in p is -1, on a common scale of 2**20 (2**15 for int16) steps, then rescale."""
     zero_a, qa, sa, zero_b, qb, sb = p[_P], p[_P + 1], p[_P + 2], p[_P + 3], p[_P + 4], p[_P + 5]
-    left, zero_out, qo, so = p[_P + 6], p[_P + 7], p[_P + 8], p[_P + 9]
+    left, zero_out, qo, so, sign = p[_P + 6], p[_P + 7], p[_P + 8], p[_P + 9], p[_P + 10]
     for row in range(p[0]):
         ia, ib, io = row_start(p, row, 0), row_start(p, row, 1), row * p[1]
         for c in range(p[1]):
             x = rescale((np.int64(a[ia + c * p[2]]) - zero_a) << left, qa, sa)
             y = rescale((np.int64(b[ib + c * p[3]]) - zero_b) << left, qb, sb)
-            out[io + c] = clamp(rescale(x + y, qo, so) + zero_out, p[_P + 10], p[_P + 11])
+            out[io + c] = clamp(rescale(x + sign * y, qo, so) + zero_out, p[_P + 11], p[_P + 12])
 
 
 @kernel
@@ -158,29 +160,8 @@ def div_quantized(a: Array, b: Array, out: Array, p: Array, status: Array) -> No
     status[0] = zeros
 
 
-@kernel
-def less_plain(a: Array, b: Array, out: Array, p: Array) -> None:
-    """Compare as stored."""
-    for row in range(p[0]):
-        ia, ib, io = row_start(p, row, 0), row_start(p, row, 1), row * p[1]
-        for c in range(p[1]):
-            out[io + c] = np.uint8(a[ia + c * p[2]] < b[ib + c * p[3]])
-
-
-@kernel
-def less_quantized(a: Array, b: Array, out: Array, p: Array) -> None:
-    """Compare after rescaling both sides with 8 more bits."""
-    zero_a, qa, sa, zero_b, qb, sb = p[_P], p[_P + 1], p[_P + 2], p[_P + 3], p[_P + 4], p[_P + 5]
-    for row in range(p[0]):
-        ia, ib, io = row_start(p, row, 0), row_start(p, row, 1), row * p[1]
-        for c in range(p[1]):
-            x = rescale((np.int64(a[ia + c * p[2]]) - zero_a) << 8, qa, sa)
-            y = rescale((np.int64(b[ib + c * p[3]]) - zero_b) << 8, qb, sb)
-            out[io + c] = np.uint8(x < y)
-
-
 def prepare_arithmetic(node: Node) -> Prepared:
-    """Prepare ADD, MUL or DIV of two tensors of one dtype."""
+    """Prepare ADD, SUB, MUL or DIV of two tensors of one dtype."""
     a, b, out = node.input(0), node.input(1), node.output()
     if not a.dtype == b.dtype == out.dtype:
         raise node.invalid(f"dtypes {a.dtype}, {b.dtype} -> {out.dtype}; all must be the same")
@@ -234,7 +215,7 @@ def _quantized(node: Node, shape: tuple[int, ...]) -> Prepared:
     a, b, out = node.input(0), node.input(1), node.output()
     check_quantized(node, a, b, out)
     low, high = quantized_range(node, out)
-    rule = {"ADD": _add_parameters, "MUL": _mul_parameters, "DIV": _mul_parameters}[node.op]
+    rule = _add_parameters if node.op in ("ADD", "SUB") else _mul_parameters
     p = shapes.loop(a.shape, b.shape, shape, [*rule(node, a, b, out), low, high])
 
     def build(m: Memory) -> Step:
@@ -242,7 +223,7 @@ def _quantized(node: Node, shape: tuple[int, ...]) -> Prepared:
         if node.op == "DIV":
             status = np.zeros(1, np.int64)
             return _checking(node, bind(div_quantized, *arrays, status), status)
-        return bind(add_quantized if node.op == "ADD" else mul_quantized, *arrays)
+        return bind(add_quantized if rule is _add_parameters else mul_quantized, *arrays)
 
     return Prepared((shape,), build)
 
@@ -253,34 +234,13 @@ def _add_parameters(node: Node, a: Operand, b: Operand, out: Operand) -> list[in
     numbers = [a.zero_point, *multiplier_below_one(node, a.scale / twice)]
     numbers += [b.zero_point, *multiplier_below_one(node, b.scale / twice)]
     rescaled = twice / ((1 << left) * out.scale)
-    return [*numbers, left, out.zero_point, *multiplier_below_one(node, rescaled)]
+    return [*numbers, left, out.zero_point, *multiplier_below_one(node, rescaled), 1 if node.op == "ADD" else -1]
 
 
 def _mul_parameters(node: Node, a: Operand, b: Operand, out: Operand) -> list[int]:
     # TFLM forms both in double; LiteRT rounds the product of scales to float32: rare int16 values differ by one
     real = a.scale * b.scale / out.scale if node.op == "MUL" else a.scale / (b.scale * out.scale)
     return [a.zero_point, b.zero_point, out.zero_point, *multiplier(node, real)]
-
-
-def prepare_less(node: Node) -> Prepared:
-    """Prepare LESS: 8-bit integers compare as reals, int16 and all others as stored."""
-    a, b, out = node.input(0), node.input(1), node.output()
-    if a.dtype != b.dtype or out.dtype != np.bool_:
-        raise node.invalid(f"dtypes {a.dtype}, {b.dtype} -> {out.dtype}; two equal ones -> bool are allowed")
-    shape = shapes.broadcast(node, a, b)
-    if a.dtype not in (_FLOAT, INT8, UINT8, INT16, np.dtype(np.int32), np.dtype(np.int64)):
-        raise node.unsupported(f"{a.dtype} is not supported")
-    numbers: list[int] = []
-    if a.dtype in _NARROW:
-        check_quantized(node, a, b)
-        numbers = [a.zero_point, *multiplier(node, a.scale), b.zero_point, *multiplier(node, b.scale)]
-    p = shapes.loop(a.shape, b.shape, shape, numbers)
-
-    def build(m: Memory) -> Step:
-        function = less_quantized if numbers else less_plain
-        return bind(function, m.inputs[0], m.inputs[1], m.outputs[0], p)
-
-    return Prepared((shape,), build)
 
 
 def prepare_select(node: Node) -> Prepared:

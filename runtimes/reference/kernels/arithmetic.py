@@ -15,8 +15,6 @@ from opconform.runtimes.reference.registry import kernel, twin
 
 #: Bits that operands are shifted up by before ADD brings them to a common scale.
 HEADROOM: Mapping[str, int] = {"int8": 20, "uint8": 20, "int16": 15}
-#: Bits that comparisons keep below one real unit.
-COMPARED_BITS = 8
 
 
 @kernel("ADD")
@@ -111,22 +109,6 @@ def _each(function: Callable[[int], int], x: Array) -> Array:
     """Apply an integer function to every element, once for each different one."""
     values, where = np.unique(x, return_inverse=True)
     return np.array([function(int(v)) for v in values], dtype=np.int64)[where].reshape(np.shape(x))
-
-
-@kernel("LESS")
-def less(a: Array, b: Array, **_: Any) -> Array:
-    """Return a < b, broadcast; NaN is less than nothing."""
-    return np.asarray(a < b)
-
-
-@twin("LESS")
-def less_int(
-    a: Array, b: Array, *, q: Mapping[str, Quant], dtypes: Mapping[str, str], rescale: Rescale, **_: Any
-) -> Array:
-    """Compare both sides as fixed-point real numbers of 8 fractional bits."""
-    left = rescale(centred(a, q["a"]) << COMPARED_BITS, q["a"].scale[0])
-    right = rescale(centred(b, q["b"]) << COMPARED_BITS, q["b"].scale[0])
-    return np.asarray(left < right)
 
 
 @kernel("SELECT_V2")
