@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from opconform.runtimes.lite import densify
+from opconform.runtimes.lite import custom, densify
 from opconform.runtimes.lite.graph import Node, Prepared
 from opconform.runtimes.lite.kernels import (
     binary,
@@ -69,6 +69,7 @@ OPS: Mapping[str, Prepare] = {
     "CONV_3D_TRANSPOSE": volumes.prepare_transposed,
     "COS": elementary.prepare,
     "CUMSUM": reductions.prepare_cumsum,
+    "CUSTOM": custom.prepare_custom,
     "DENSIFY": densify.prepare_densify,
     "DEPTHWISE_CONV_2D": conv.prepare_depthwise,
     "DEPTH_TO_SPACE": moves.prepare_depth_to_space,
