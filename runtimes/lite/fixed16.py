@@ -77,45 +77,33 @@ def newton_reciprocal16(a: Number) -> Number:
 
 
 @helper
-def logistic16(a: Number, integer_bits: Number) -> Number:
-    """Return 1 / (1 + exp(-a)) in Q0.15."""
+def curve16(a: Number, tanh: Number, integer_bits: Number) -> Number:
+    """Return 1 / (1 + exp(-a)) in Q0.15, or tanh(a), by the exponential of -a or of -2a.
+
+    The exponential of 2a is that of a read with one more integer bit. One function for both, so that compiled code has
+    the exponential once.
+    """
     if a == 0:
-        return np.int64(16384)
-    positive = clamp16(newton_reciprocal16(exp_negative16(-a if a > 0 else a, integer_bits)) << 1)
-    return positive if a > 0 else INT16_MAX - positive
+        return np.int64(0) if tanh else np.int64(16384)
+    quotient = newton_reciprocal16(exp_negative16(-a if a > 0 else a, integer_bits + tanh))
+    if tanh:
+        quotient = clamp16(wrap16(quotient - 8192) << 2)
+        return quotient if a > 0 else -quotient
+    quotient = clamp16(quotient << 1)
+    return quotient if a > 0 else INT16_MAX - quotient
 
 
 @helper
-def tanh16(a: Number, integer_bits: Number) -> Number:
-    """Return tanh(a) in Q0.15: the exponential of 2a is that of a read with one more integer bit."""
-    if a == 0:
-        return np.int64(0)
-    e = exp_negative16(-a if a > 0 else a, integer_bits + 1)
-    t = clamp16(wrap16(newton_reciprocal16(e) - 8192) << 2)
-    return t if a > 0 else -t
-
-
-@helper
-def table_logistic16(place: Number, table: Number) -> Number:
-    """Interpolate 1 / (1 + exp(-place / 12288)) in the table of 256 steps of 512 places; Q0.15."""
+def table_curve16(place: Number, tanh: Number, table: Number) -> Number:
+    """Interpolate 1 / (1 + exp(-place / 12288)) in the table of 256 steps, or tanh as 2 * logistic(2 x) - 1; Q0.15."""
     size = abs(place)
-    cell = size >> 9
-    result = np.int64(32767) << 10
+    bits = 8 if tanh else 9
+    cell = size >> bits
+    # what lies beyond the table: 1 less a quantum of the result, or of the table
+    result = np.int64(65535) << 8 if tanh else np.int64(32767) << 10
     if cell < 255:
         low, high = np.int64(table[cell]), np.int64(table[cell + 1])
-        result = (low << 9) + (size & 511) * (high - low)
-    result = result + 512 if place >= 0 else (1 << 25) - result + 511
-    return result >> 10
-
-
-@helper
-def table_tanh16(place: Number, table: Number) -> Number:
-    """Interpolate tanh(place / 12288) as 2 * logistic(2 x) - 1 in the same table; Q0.15."""
-    size = abs(place)
-    cell = size >> 8
-    result = np.int64(65535) << 8
-    if cell < 255:
-        low, high = np.int64(table[cell]), np.int64(table[cell + 1])
-        result = (low << 8) + (size & 255) * (high - low)
-    result = result - 8388608 + 128 if place >= 0 else -result + 8388608 + 127
-    return result >> 8
+        result = (low << bits) + (size & ((1 << bits) - 1)) * (high - low)
+    if tanh:
+        return (result - 8388608 + 128 if place >= 0 else -result + 8388608 + 127) >> 8
+    return (result + 512 if place >= 0 else (1 << 25) - result + 511) >> 10

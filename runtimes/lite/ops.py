@@ -38,6 +38,7 @@ from opconform.runtimes.lite.kernels import (
     ufunc,
     unary,
     volumes,
+    windows,
     words,
 )
 
@@ -110,6 +111,7 @@ OPS: Mapping[str, Prepare] = {
     "LOGISTIC": unary.prepare,
     "LOG_SOFTMAX": local.prepare_log_softmax,
     "LSH_PROJECTION": words.prepare_lsh,
+    "LSTM": lstm.prepare_lstm,
     "MATRIX_DIAG": placement.prepare_matrix_diag,
     "MATRIX_SET_DIAG": placement.prepare_matrix_set_diag,
     "MAXIMUM": ufunc.prepare,
@@ -140,6 +142,7 @@ OPS: Mapping[str, Prepare] = {
     "REDUCE_MAX": reductions.prepare,
     "REDUCE_MIN": reductions.prepare,
     "REDUCE_PROD": reductions.prepare,
+    "REDUCE_WINDOW": windows.prepare,
     "RELU": rectify.prepare_relu,
     "RELU6": rectify.prepare_relu,
     "RELU_0_TO_1": rectify.prepare_relu,
@@ -222,6 +225,7 @@ SHAPE_INPUTS: Mapping[str, tuple[int, ...]] = {
     "REDUCE_MAX": (1,),
     "REDUCE_MIN": (1,),
     "REDUCE_PROD": (1,),
+    "REDUCE_WINDOW": (2,3,4),
     "RESHAPE": (1,),
     "RFFT2D": (1,),
     "RESIZE_BILINEAR": (1,),

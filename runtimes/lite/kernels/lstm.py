@@ -16,6 +16,7 @@ from opconform.harness.model import Array, Shape
 from opconform.runtimes.lite.floatmath import exp64, tanh64
 from opconform.runtimes.lite.graph import Memory, Node, Prepared, Step
 from opconform.runtimes.lite.jit import Number, bind, helper, kernel
+from opconform.runtimes.lite.kernels.lstm_basic import prepare_basic
 from opconform.runtimes.lite.kernels.lstm_int import Integer, prepare_integer
 from opconform.runtimes.lite.kernels.lstm_shapes import Cell, Extents, clips, extents, optional
 from opconform.runtimes.lite.kernels.rnn import (
@@ -28,6 +29,8 @@ from opconform.runtimes.lite.kernels.rnn import (
 )
 from opconform.runtimes.lite.quantize import INT8, INT16
 
+#: LSTMOptions.kernel_type of the kernel with one matrix.
+BASIC = 1
 VARIANCE_FLOOR = 1e-8
 
 
@@ -221,6 +224,8 @@ def prepare_sequence(node: Node) -> Prepared:
 
 def prepare_lstm(node: Node) -> Prepared:
     """Prepare LSTM: one step over [B, D]."""
+    if node.options.number("kernel_type") == BASIC:
+        return prepare_basic(node)
     x = node.input(0)
     node.require(len(x.shape) == 2, f"the input has the shape {list(x.shape)}; a rank of 2 is needed")
     return _single(node, Sequence3(1, x.shape[0], True), lambda width: (x.shape[0], width))

@@ -15,14 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from opconform.harness.model import Array
-from opconform.runtimes.lite.fixed16 import (
-    clamp16,
-    logistic16,
-    table_logistic16,
-    table_tanh16,
-    tanh16,
-    wrap16,
-)
+from opconform.runtimes.lite.fixed16 import clamp16, curve16, table_curve16, wrap16
 from opconform.runtimes.lite.fixedpoint import (
     clamp,
     inverse_sqrt,
@@ -110,35 +103,32 @@ def sum_row(
 
 
 @helper
-def next_state(z: Array, table: Array, state: Number, u: Number, p: Array) -> Number:
-    """Return the new value of a cell."""
+def curves(z: Array, start: Number, stop: Number, tanh: Number, integer_bits: Number, table: Array, p: Array) -> None:
+    """Turn numbers with that many integer bits into their sigmoids, or hyperbolic tangents."""
+    shift = integer_bits - 3
+    for i in range(start, stop):
+        if p[PLAIN]:
+            place = z[i] * 3 << shift if shift >= 0 else (z[i] * 3 + (np.int64(1) << (-shift - 1))) >> -shift
+            z[i] = table_curve16(place, tanh, table)
+        else:
+            z[i] = curve16(z[i], tanh, integer_bits)
+
+
+@helper
+def next_state(z: Array, state: Number, u: Number, p: Array) -> Number:
+    """Return the new value of a cell from the gates i, f and g."""
     units = p[UNITS]
+    f = z[units + u]
+    i = 32767 - f if p[COUPLED] else z[u]
     if p[PLAIN]:
-        f, i = table_logistic16(z[units + u] * 3, table), table_logistic16(z[u] * 3, table)
-        g = table_tanh16(z[2 * units + u] * 3, table)
         kept = clamp16(rescale(f * state, np.int64(1073741824), np.int64(-14)))
-        state = clamp16(kept + clamp16(rescale(i * g, p[ADDED], p[ADDED + 1])))
+        state = clamp16(kept + clamp16(rescale(i * z[2 * units + u], p[ADDED], p[ADDED + 1])))
     else:
-        f = logistic16(z[units + u], np.int64(3))
-        i = 32767 - f if p[COUPLED] else logistic16(z[u], np.int64(3))
-        added = wrap16(rounding_shift(i * tanh16(z[2 * units + u], np.int64(3)), 30 + p[POWER]))
+        added = wrap16(rounding_shift(i * z[2 * units + u], 30 + p[POWER]))
         state = clamp16(rounding_shift(f * state, np.int64(15)) + added)
     if p[CELL_CLIP] > 0:
         state = clamp(state, -p[CELL_CLIP], p[CELL_CLIP])
     return state
-
-
-@helper
-def hidden(z: Number, state: Number, table: Array, p: Array) -> Number:
-    """Open the output gate: the cell's tanh times the gate, rescaled, without a zero point."""
-    if p[PLAIN]:
-        o = table_logistic16(z * 3, table)
-        shift = 12 + p[POWER]
-        place = state * 3 << shift if shift >= 0 else (state * 3 + (np.int64(1) << (-shift - 1))) >> -shift
-        value = table_tanh16(place, table)
-    else:
-        o, value = logistic16(z, np.int64(3)), tanh16(state, 15 + p[POWER])
-    return rescale(o * value, p[HIDDEN], p[HIDDEN + 1])
 
 
 @helper
@@ -156,19 +146,24 @@ def project(projection: Array, more: Array, z: Array, o: Number, p: Array) -> Nu
 
 @helper
 def advance(more: Array, c: Array, table: Array, z: Array, b: Number, p: Array) -> None:
-    """Normalize the sums of i, f and g, update the cells of one row of the batch, finish the sums of o."""
+    """Open the gates of one row of the batch and update its cells; then z has o and the tanh of the cells."""
     units = p[UNITS]
     if p[NORMED]:
         for gate in range(p[COUPLED], 3):
             normalize16(z, gate, more, p)
+    curves(z, p[COUPLED] * units, 2 * units, np.int64(0), np.int64(3), table, p)
+    curves(z, 2 * units, 3 * units, np.int64(1), np.int64(3), table, p)
     for u in range(units):
-        state = next_state(z, table, np.int64(c[b * units + u]), u, p)
+        state = next_state(z, np.int64(c[b * units + u]), u, p)
         c[b * units + u] = state
+        z[4 * units + u] = state
         if p[PEEPHOLE]:
             q = GATES + PER_GATE * 3
             z[3 * units + u] = clamp16(rescale(more[7 * units + u] * state, p[q + 4], p[q + 5]) + z[3 * units + u])
     if p[NORMED]:
         normalize16(z, 3, more, p)
+    curves(z, 3 * units, 4 * units, np.int64(0), np.int64(3), table, p)
+    curves(z, 4 * units, 5 * units, np.int64(1), 15 + p[POWER], table, p)
 
 
 @kernel
@@ -193,7 +188,7 @@ def lstm_integer(
                     z[row] = clamp16(rescale(seen, p[q + 4], p[q + 5]) + z[row])
             advance(more, c, table, z, b, p)
             for u in range(units):
-                value = hidden(z[3 * units + u], np.int64(c[b * units + u]), table, p)
+                value = rescale(z[3 * units + u] * z[4 * units + u], p[HIDDEN], p[HIDDEN + 1])
                 if p[PROJECTED]:
                     z[4 * units + u] = clamp(value - p[ZERO_M], p[LOW], p[HIGH]) + p[ZERO_M]
                 else:

@@ -8,6 +8,7 @@ kernels/lstm_eval_common.cc of TFLM.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -110,7 +111,7 @@ class Layer:
     @property
     def power(self) -> int:
         """Return the binary logarithm of the cell's quantum."""
-        return int(round(np.log2(self.scale("c"))))
+        return round(math.log2(self.scale("c")))
 
     @property
     def curves(self) -> Curves:
@@ -253,7 +254,7 @@ def _basic(arguments: Sequence[Array], q: Mapping[str, Quant]) -> tuple[Array, .
     x, last, w, bias, state = arguments
     both = np.concatenate([x, last], axis=1)
     acc = (both - 128) @ centred(w, q["w"]).T + bias
-    z = clamp16(_double(acc, 4096 * q["bias"].scale[0]))
+    z = clamp16(_double(acc, 4096 * q["b"].scale[0]))
     i, g, f, o = np.split(z, 4, axis=1)
     added = high_product(_fixed16.sigmoid(i, 3), _fixed16.tanh(g, 3))
     c = clamp16(rounding_divide_by_pot(added, 4) + high_product(_fixed16.sigmoid(f, 3), state))
