@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from flatbuffers import flexbuffers
 
 from opconform.harness import schema
 from opconform.harness.expr import compile_expression
@@ -30,6 +32,8 @@ def encode_case(spec: OpSpec, case: Case) -> bytes:
     outputs = tuple(range(len(present), len(tensors)))
     version = VERSIONS.get(case.op, 1)
     node = Node(case.op, inputs, outputs, _options(case.op, case.attributes), version, intermediates=inside)
+    if spec.custom:
+        node = replace(node, custom=spec.custom, custom_options=bytes(flexbuffers.Dumps(dict(case.attributes))))
     fed = tuple(position[id(slot)] for slot in present if slot.role == "input")
     return write_model([Graph(tuple(tensors), (node,), fed, outputs)])
 

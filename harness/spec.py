@@ -185,6 +185,7 @@ class OpSpec:
     exhaustive: tuple[str, ...]
     budgets: Mapping[str, Mapping[str, int]]
     canonical: Mapping[str, Any]
+    custom: str = ""  # name that a CUSTOM op is found by; its attributes are stored in a FlexBuffer map
     budget_lines: Mapping[str, int] = field(default_factory=dict)  # target -> its line in the file
 
     @property

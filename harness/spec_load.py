@@ -19,11 +19,11 @@ from opconform.harness.yamlish import Dict, SpecError, load, loads
 SECTIONS = {
     "required": ("op", "summary", "outputs", "types", "tolerance"),
     "optional": (
-        "see", "inputs", "attributes", "domain", "derive", "quantization", "require", "invalid", "properties",
+        "see", "custom", "inputs", "attributes", "domain", "derive", "quantization", "require", "invalid", "properties",
         "graph", "stateful", "exhaustive", "budgets", "canonical",
     ),
 }  # fmt: skip
-_LISTS, _SCALARS = ("see", "properties", "exhaustive"), ("op", "summary", "stateful")
+_LISTS, _SCALARS = ("see", "properties", "exhaustive"), ("op", "summary", "stateful", "custom")
 T = TypeVar("T")
 
 
@@ -131,6 +131,7 @@ def _sections(read: Reader, top: Dict, op: str, within: _Within) -> OpSpec:
         laws=within("properties", lambda: spec_parts.laws(read, top, types)),
         graph=spec_parts.graph(read, top),
         stateful=bool(top.get("stateful", False)),
+        custom=str(top.get("custom", "")),
         exhaustive=tuple(str(name) for name in top.get("exhaustive", ())),
         budgets=within("budgets", lambda: spec_parts.budgets(read, top)),
         canonical=dict(read.section(top, "canonical")),
@@ -187,7 +188,7 @@ def _check_slots(read: Reader, top: Dict, spec: OpSpec) -> None:
             raise read.error(line, f"row {row} names '{sorted(extra)[0]}', which is no slot; slots: {', '.join(known)}")
     fields = schema.OPTIONS[schema.OPS[spec.op][1]].fields if schema.OPS[spec.op][1] else {}
     for attribute in spec.attributes:
-        if attribute.name not in fields and not spec.graph:
+        if attribute.name not in fields and not (spec.graph or spec.custom):
             allowed = ", ".join(fields) or "none"
             raise read.error(attribute.line, f"{spec.op} has no option '{attribute.name}'; allowed: {allowed}")
     for slot_name in spec.exhaustive:

@@ -95,6 +95,7 @@ def spec_schema() -> Json:
         "properties": {"type": "array", "items": _law()},
         "graph": {"type": "object"},
         "stateful": {"type": "boolean"},
+        "custom": {"type": "string"},
         "exhaustive": {"type": "array", "items": {"type": "string"}},
         "budgets": _map(_object({name: {"type": "integer", "minimum": 0} for name in BUDGETS})),
         "canonical": {"type": "object"},

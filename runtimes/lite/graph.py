@@ -45,6 +45,8 @@ class Options:
     position: int  # of the table, 0 when there is none
     offsets: tuple[int, ...]  # of the fields in the table, by slot, 0 where absent
     size: int  # of the table in bytes
+    custom: str = ""  # the name of a CUSTOM operator
+    stored: bytes = b""  # and what the file tells it
 
     def number(self, name: str) -> int:
         """Return an integer, bool or enum field."""

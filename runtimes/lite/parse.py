@@ -297,15 +297,20 @@ def _operator(reader: _Reader, table: Table, codes: list[tuple[int, str]]) -> Op
     inputs = reader.numbers(table, slots["inputs"], "i", 4, "inputs")
     outputs = reader.numbers(table, slots["outputs"], "i", 4, "outputs")
     inside = reader.numbers(table, slots["intermediates"], "i", 4, "intermediates")
-    return Operator(name, inputs, outputs, _options(reader, table, schema.OPS[name][1]), inside)
+    return Operator(name, inputs, outputs, _options(reader, table, schema.OPS[name][1], custom), inside)
 
 
-def _options(reader: _Reader, table: Table, expected: str) -> Options:
+def _custom_options(reader: _Reader, table: Table) -> bytes:
+    at = reader.target(table, schema.OPERATOR["custom_options"])
+    return bytes(reader.buffer[at + 4 : at + 4 + reader.count(at, 1, "options of a CUSTOM operator")]) if at else b""
+
+
+def _options(reader: _Reader, table: Table, expected: str, custom: str) -> Options:
     known = schema.OPTIONS.get(expected, _NO_OPTIONS)
     kind, place = _UNIONS[known.union]
     stored = reader.scalar(table, schema.OPERATOR[kind], "<B", 0)
     at = reader.target(table, schema.OPERATOR[place])
     if not at or stored != known.code:
-        return Options(reader.buffer, known.fields, 0, (), 0)
+        return Options(reader.buffer, known.fields, 0, (), 0, custom, _custom_options(reader, table))
     entry = reader.table(at, f"options of {expected}")
     return Options(reader.buffer, known.fields, entry.at, entry.offsets, entry.size)
