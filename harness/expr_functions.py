@@ -69,6 +69,12 @@ def window(size: int, kernel: int, stride: int, dilation: int, padding: str) -> 
     return max(0, -(-(size - (kernel - 1) * dilation) // stride))
 
 
+def windows(shape: Shape, sizes: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> Shape:
+    """Return how many places a window has along every dimension, without padding."""
+    rules = zip(shape, sizes, strides, dilations, strict=True)
+    return tuple(window(n, size, stride, dilation, "VALID") for n, size, stride, dilation in rules)
+
+
 def _normal(axis: int, rank: int) -> int:
     if not -rank <= axis < rank:
         raise ValueError(f"axis {axis} is outside [{-rank}, {rank})")
@@ -240,6 +246,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "dim": lambda shape, axis: shape[_normal(axis, len(shape))],
     "broadcast": broadcast,
     "window": window,
+    "windows": windows,
     "reduced": reduced,
     "with_dim": with_dim,
     "without": without,
