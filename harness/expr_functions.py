@@ -194,7 +194,8 @@ def _one_slice(s: Slices, i: int) -> Any:
 
 
 def _finite(view: SlotView) -> Array:
-    values = np.asarray(view.values if view.values is not None else [0.0], dtype=np.float64)
+    values = np.asarray(view.values if view.values is not None else [0.0])
+    values = np.asarray(np.abs(values) if values.dtype.kind == "c" else values, dtype=np.float64)
     return values[np.isfinite(values)]
 
 

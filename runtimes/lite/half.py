@@ -52,7 +52,9 @@ def _wide(operand: Operand) -> Operand:
 def narrowed(node: Node, prepared: Prepared) -> Prepared:
     """Wrap what the float32 node prepared: its tensors become scratch memory, filled before and read after it."""
     wide = [*node.inputs, *node.outputs]
-    fed = [i for i, operand in enumerate(wide) if operand is not None and _half(operand) and operand.data is None]
+    # an output without elements counts as known, and is no constant all the same
+    known = [operand is not None and operand.data is not None for operand in node.inputs] + [False] * len(node.outputs)
+    fed = [i for i, operand in enumerate(wide) if _half(operand) and not known[i]]
     shapes = [operand.shape if operand else () for operand in node.inputs] + list(prepared.shapes)
     sizes = tuple([4 * int(np.prod(shapes[i])) for i in fed])
     inner = len(prepared.scratch)

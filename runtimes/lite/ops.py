@@ -119,7 +119,7 @@ OPS: Mapping[str, Prepare] = {
     "MEAN": reduce.prepare_mean,
     "MINIMUM": ufunc.prepare,
     "MIRROR_PAD": placement.prepare_mirror_pad,
-    "MUL": binary.prepare_arithmetic,
+    "MUL": ufunc.prepare_mul,
     "MULTINOMIAL": sampling.prepare_multinomial,
     "NEG": elementary.prepare,
     "NON_MAX_SUPPRESSION_V4": ranking.prepare_suppression,

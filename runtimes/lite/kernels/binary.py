@@ -177,7 +177,9 @@ def prepare_arithmetic(node: Node) -> Prepared:
 
 def _plain_dtypes(op: str) -> tuple[np.dtype[np.generic], ...]:
     wide = (np.dtype(np.int32), INT16)
-    return wide if op == "DIV" else (*wide, np.dtype(np.int64))
+    if op == "DIV":
+        return wide
+    return (*wide, np.dtype(np.int64), np.dtype(np.uint32)) if op == "MUL" else (*wide, np.dtype(np.int64))
 
 
 def _float(node: Node, shape: tuple[int, ...]) -> Prepared:

@@ -17,7 +17,8 @@ import numpy as np
 from opconform.harness.model import Array, Shape
 from opconform.runtimes.lite import shapes
 from opconform.runtimes.lite.graph import Memory, Node, Operand, Prepared, Step
-from opconform.runtimes.lite.quantize import same_quantization
+from opconform.runtimes.lite.kernels.binary import prepare_arithmetic
+from opconform.runtimes.lite.quantize import activation, same_quantization
 
 Check = Callable[[Node, Array], None]
 
@@ -57,6 +58,7 @@ _RULES: Mapping[str, Rule] = {
     "LOGICAL_OR": Rule(np.logical_or, ("bool",)),
     "MAXIMUM": Rule(np.maximum, _ORDERED),
     "MINIMUM": Rule(np.minimum, _ORDERED),
+    "MUL": Rule(np.multiply, ("complex64",)),
     "POW": Rule(np.power, ("float32", "int32"), _no_negative),
     "RIGHT_SHIFT": Rule(np.right_shift, _INTEGERS),
     "SQUARED_DIFFERENCE": Rule(np.subtract, ("float32", "int32")),
@@ -78,6 +80,14 @@ def prepare(node: Node) -> Prepared:
     if node.op in _WIDE and a.dtype.kind not in "iu" and a.dtype != np.float64:
         return _wide(node, rule, shape)
     return Prepared((shape,), lambda m: _step(node, rule, m, shape))
+
+
+def prepare_mul(node: Node) -> Prepared:
+    """Prepare MUL: complex numbers here, all others where ADD is."""
+    if node.input(0).dtype != np.complex64:
+        return prepare_arithmetic(node)
+    node.require(activation(node) == "NONE", "complex numbers have no order to clamp them by")
+    return prepare(node)
 
 
 def prepare_not(node: Node) -> Prepared:
