@@ -143,10 +143,10 @@ def weights(shape: Shape, axis: int, depth: int, dtype: str, random: np.random.G
         values = random.standard_normal(shape, np.float32) / math.sqrt(depth)
         return [TensorDef("w", dtype, shape, values), TensorDef("b", dtype, (outputs,), random.random(outputs))]
     scales = tuple(W_SCALE * (1 + 0.1 * (n % 7)) for n in range(outputs))
-    values = random.integers(-127, 128, shape)
+    steps = random.integers(-127, 128, shape)
     bias_quant = Quant(tuple(X_SCALE * scale for scale in scales), (0,) * outputs, 0)
     return [
-        TensorDef("w", "int8", shape, values, Quant(scales, (0,) * outputs, axis)),
+        TensorDef("w", "int8", shape, steps, Quant(scales, (0,) * outputs, axis)),
         TensorDef("b", "int32", (outputs,), random.integers(-3000, 3000, outputs), bias_quant),
     ]
 

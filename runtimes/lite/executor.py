@@ -14,6 +14,7 @@ from opconform.runtimes.lite.control import CONTROL_OPS
 from opconform.runtimes.lite.delegate import Delegate, DelegatedNode, partition
 from opconform.runtimes.lite.graph import Memory, Node, Operand, Operator, Prepared, Step, Subgraph, Tensor
 from opconform.runtimes.lite.hashtables import HASHTABLE_OPS
+from opconform.runtimes.lite.jit import joined
 from opconform.runtimes.lite.ops import OPS, SHAPE_INPUTS, UNDECLARED_OPS
 from opconform.runtimes.lite.planner import ALIGNMENT, Request, place
 from opconform.runtimes.lite.resources import PrepareWith, Services
@@ -248,6 +249,7 @@ def attach(plan: Plan, arena: Array) -> Executor:
             executor.steps.append(plan.delegate.compile(nodes))
         else:
             executor.steps += [_step(planned, executor, arena) for planned in unit]
+    executor.steps = joined(executor.steps)
     return executor
 
 

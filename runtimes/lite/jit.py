@@ -12,13 +12,15 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
+import itertools
 import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FunctionType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import llvmlite
 import llvmlite.binding as llvm
@@ -26,6 +28,7 @@ import numpy as np
 
 from opconform.harness.model import Array
 from opconform.runtimes.lite import cpu
+from opconform.runtimes.lite.graph import Step
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 #: A number in compiled code; its machine type follows from the arrays, which no annotation can say.
@@ -75,21 +78,55 @@ def emitted(program: Callable[..., None]) -> Callable[..., None]:
     return program
 
 
-def bind(function: Callable[..., None], *arrays: Array) -> Callable[[], object]:
+class Call:
+    """Kernels bound to their arrays, called one after the other by machine code.
+
+    `words` is what `vector.caller_module` describes; the arrays are kept alive.
+    """
+
+    __slots__ = ("_address", "_alive", "_run", "words")
+
+    def __init__(self, words: Array, alive: tuple[object, ...]) -> None:
+        self.words, self._alive = words, alive
+        self._run, self._address = _caller(), ctypes.c_void_p(words.ctypes.data)
+
+    def __call__(self) -> None:
+        self._run(self._address)
+
+    @classmethod
+    def joined(cls, calls: list[Call]) -> Call:
+        """Return one call that does all of them."""
+        parts = [call.words[:-2] for call in calls]
+        return cls(np.concatenate([*parts, _END]), tuple(call._alive for call in calls))
+
+
+#: No kernel follows: address and number of arguments.
+_END = np.zeros(2, np.int64)
+_MOST_ARGUMENTS = 24
+
+
+def joined(steps: list[Step]) -> list[Step]:
+    """Return the steps with neighbouring kernels joined into one call."""
+    groups = [(native, list(group)) for native, group in itertools.groupby(steps, lambda step: type(step) is Call)]
+    short: list[Step] = []
+    for native, group in groups:
+        short += [Call.joined(cast(list[Call], group))] if native and len(group) > 1 else group
+    return short
+
+
+def bind(function: Callable[..., None], *arrays: Array) -> Step:
     """Return a callable that runs a kernel on these arrays, which must be flat, contiguous and aligned.
 
     Machine code works on the memory itself: the callable keeps the arrays alive.
     """
+    if not 0 < len(arrays) <= _MOST_ARGUMENTS:
+        raise ValueError(f"{function.__name__}: {len(arrays)} arrays; 1 to {_MOST_ARGUMENTS} are allowed")
     dtypes = tuple([array.dtype.str for array in arrays])
     if _checks():
         return functools.partial(_checked(function, dtypes), *[_unsigned(array) for array in arrays])
     code = _load(function, dtypes, cpu.vectors().name)
     addresses = [array.__array_interface__["data"][0] for array in arrays]
-
-    def run(_alive: tuple[Array, ...] = arrays) -> None:
-        code(_NOWHERE, _NOWHERE, *addresses)
-
-    return run
+    return Call(np.array([code.address, len(arrays), *addresses, 0, 0], np.int64), (code, *arrays))
 
 
 @functools.lru_cache(maxsize=1)
@@ -106,10 +143,6 @@ def _element(dtype: str) -> np.dtype[Any]:
     return np.dtype(np.uint8) if dtype == "|b1" else np.dtype(dtype)
 
 
-#: numba's calling convention starts with where to put the result and the exception; a kernel has neither.
-_NOWHERE = ctypes.create_string_buffer(64)
-
-
 def cache_directory() -> Path:
     """Return where object files are kept: under $NUMBA_CACHE_DIR, else in the user's cache."""
     if chosen := os.environ.get("NUMBA_CACHE_DIR"):
@@ -123,16 +156,42 @@ def object_code(function: Callable[..., None], dtypes: tuple[str, ...]) -> bytes
     return _object(function, dtypes)[1]
 
 
+@dataclass(frozen=True, slots=True)
+class _Code:
+    """A loaded function; the engine owns its memory."""
+
+    address: int
+    engine: llvm.ExecutionEngine
+
+
 @functools.cache
-def _load(function: Callable[..., None], dtypes: tuple[str, ...], path: str) -> Callable[..., object]:
-    symbol, code = _object(function, dtypes)
+def _load(function: Callable[..., None], dtypes: tuple[str, ...], path: str) -> _Code:
+    return _loaded(*_object(function, dtypes))
+
+
+def _loaded(symbol: str, code: bytes) -> _Code:
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    entry = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * (2 + len(dtypes)))
-    loaded = entry(engine.get_function_address(symbol))
-    loaded.keeps = engine  # type: ignore[attr-defined]
-    return loaded
+    return _Code(engine.get_function_address(symbol), engine)
+
+
+@functools.lru_cache(maxsize=1)
+def _caller() -> Callable[..., object]:
+    """Return the machine code that calls kernels."""
+    name, text = "opconform_lite_call", _vector_source()
+    print_of = hashlib.sha256("\n".join((text, *platform())).encode()).hexdigest()[:24]
+
+    def compile_caller() -> bytes:
+        from opconform.runtimes.lite.vector import caller_module
+
+        module = llvm.parse_assembly(caller_module(name, _MOST_ARGUMENTS))
+        return b"%s\n%s" % (name.encode(), _machine().emit_object(module))
+
+    code = _loaded(*_kept(f"caller-{print_of}.o", compile_caller))
+    run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code.address)
+    run.keeps = code  # type: ignore[attr-defined]
+    return run
 
 
 def _machine() -> llvm.TargetMachine:
@@ -141,11 +200,17 @@ def _machine() -> llvm.TargetMachine:
 
 
 def _object(function: Callable[..., None], dtypes: tuple[str, ...]) -> tuple[str, bytes]:
-    """Return the symbol and the object file, from the cache or compiled; a cache that cannot be written is no error."""
-    path = cache_directory() / f"{function.__name__}-{fingerprint(function, dtypes)}.o"
+    """Return the symbol and the object file of a kernel."""
+    name = f"{function.__name__}-{fingerprint(function, dtypes)}.o"
+    return _kept(name, functools.partial(_compile, function, dtypes))
+
+
+def _kept(name: str, compile_it: Callable[[], bytes]) -> tuple[str, bytes]:
+    """Return symbol and object, from the cache or compiled; a cache that cannot be written is no error."""
+    path = cache_directory() / name
     content = _stored(path)
     if not content:
-        content = _compile(function, dtypes)
+        content = compile_it()
         _store(path, _FORMAT + hashlib.sha256(content).digest() + content)
     symbol, _, code = content.partition(b"\n")
     return symbol.decode(), code
@@ -264,13 +329,12 @@ def _register_program(program: Callable[..., None]) -> None:
     """Tell numba that a call of the program has no result and becomes the instructions that the program writes."""
     import numba.core.types
     from llvmlite import ir
-    from numba.core.typing import signature
-    from numba.core.typing.templates import AbstractTemplate, infer_global
+    from numba.core.typing import templates
     from numba.extending import lower_builtin
 
     from opconform.runtimes.lite.vector import Code
 
-    types: Any = numba.core.types
+    types, typing, lower_as = cast(Any, numba.core.types), cast(Any, templates), cast(Any, lower_builtin)
 
     def plain(builder: Any, kind: Any, value: Any) -> Any:
         if isinstance(kind, types.CPointer):
@@ -283,7 +347,8 @@ def _register_program(program: Callable[..., None]) -> None:
         return context.get_dummy_value()
 
     def generic(_: Any, kinds: Any, __: Any) -> Any:
-        return signature(types.none, *kinds)
+        return typing.signature(types.none, *kinds)
 
-    infer_global(program)(type(program.__name__, (AbstractTemplate,), {"key": program, "generic": generic}))
-    lower_builtin(program, types.VarArg(types.Any))(lower)
+    template = type(program.__name__, (typing.AbstractTemplate,), {"key": program, "generic": generic})
+    typing.infer_global(program)(template)
+    lower_as(program, types.VarArg(types.Any))(lower)

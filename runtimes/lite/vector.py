@@ -18,7 +18,8 @@ from opconform.runtimes.lite.cpu import Vectors
 Value = Any
 
 F32, I1, I8, I16, I32, I64 = ir.FloatType(), *[ir.IntType(bits) for bits in (1, 8, 16, 32, 64)]
-_ROUNDER = 12582912.0  # 1.5 * 2**23: adding it leaves the nearest integer in the low bits
+#: Added to a float32, it leaves the nearest integer in the low bits: 1.5 * 2**23.
+ROUNDER = 12582912.0
 
 
 class Code:
@@ -71,9 +72,7 @@ class Code:
             self._store_masked(value, address, count)
         else:
             whole = self.b.icmp_signed(">=", count, self.number(self.lanes))
-            self.either(
-                whole, lambda: self.store(value, address), lambda: self._store_masked(value, address, count)
-            )
+            self.either(whole, lambda: self.store(value, address), lambda: self._store_masked(value, address, count))
 
     def _store_masked(self, value: Value, address: Value, count: Value) -> None:
         pointer = self.b.inttoptr(address, value.type.as_pointer())
@@ -161,7 +160,7 @@ class Code:
         """Round float32 to the nearest integer, |value| < 2**22."""
         if self._wide:
             return self._float_call("rint", value)
-        rounder = self.constant(F32, _ROUNDER)
+        rounder = self.constant(F32, ROUNDER)
         return self.b.fsub(self.b.fadd(value, rounder), rounder)
 
     def times_power(self, value: Value, exponent: Value) -> Value:
@@ -171,13 +170,22 @@ class Code:
             scale = self._declare("x86.avx512.mask.scalef.ps.512", kind, [kind, kind, kind, I16, I32])
             return self.b.call(scale, [value, exponent, value, ir.Constant(I16, -1), ir.Constant(I32, 4)])
         whole = ir.VectorType(I32, self.lanes)
-        bits = self.b.bitcast(self.b.fadd(exponent, self.constant(F32, _ROUNDER)), whole)
+        bits = self.b.bitcast(self.b.fadd(exponent, self.constant(F32, ROUNDER)), whole)
         bits = self.b.sub(bits, self.constant(I32, 0x4B400000))
         half = self.b.ashr(bits, self.constant(I32, 1))
         for part in (half, self.b.sub(bits, half)):
             raised = self.b.shl(self.b.add(part, self.constant(I32, 127)), self.constant(I32, 23))
             value = self.b.fmul(value, self.b.bitcast(raised, value.type))
         return value
+
+    def power(self, biased: Value) -> Value:
+        """Return 2**n from the float32 ROUNDER + 127 + n, -126 <= n <= 127."""
+        bits = self.b.bitcast(biased, ir.VectorType(I32, self.lanes))
+        return self.b.bitcast(self.b.shl(bits, self.constant(I32, 23)), biased.type)
+
+    def zero_below(self, value: Value, x: Value, limit: Value) -> Value:
+        """Return the value, but 0 where x is below the limit."""
+        return self.b.select(self.b.fcmp_ordered("<", x, limit), ir.Constant(value.type, None), value)
 
     def quotient(self, a: Value, c: Value) -> Value:
         """Return a / c within 2 ulp, for finite c away from zero and from overflow."""
@@ -186,10 +194,21 @@ class Code:
         kind = a.type
         estimate = self._declare("x86.avx512.rcp14.ps.512", kind, [kind, kind, I16])
         r = self.b.call(estimate, [c, c, ir.Constant(I16, -1)])
-        minus = self.b.fsub(self.constant(F32, -0.0), c)
-        r = self.fma(self.fma(minus, r, self.constant(F32, 1.0)), r, r)
-        q = self.b.fmul(a, r)
-        return self.fma(self.fma(minus, q, a), r, q)
+        q = self.b.fmul(a, r)  # within 2**-14, and after a Newton step 2**-28 before rounding
+        return self.fma(self.fma(self.b.fsub(self.constant(F32, -0.0), c), q, a), r, q)
+
+    def magnitude(self, value: Value) -> Value:
+        """Return |value| of float32."""
+        return self._float_call("fabs", value)
+
+    def with_sign(self, value: Value, sign: Value) -> Value:
+        """Return |value| with the sign of the other."""
+        return self._float_call("copysign", value, sign)
+
+    @property
+    def one(self) -> Value:
+        """The number 1 in float32."""
+        return ir.Constant(F32, 1.0)
 
     def largest(self, value: Value) -> Value:
         """Return the largest float32 of a vector, as a number; NaN may get lost."""
@@ -243,6 +262,61 @@ class Code:
         return self.shuffle(b.bitcast(even, x.type), b.bitcast(odd, x.type), order)
 
 
-def prefer_wide(builder: Value) -> None:
-    """Let the compiler use registers of 512 bits in this function, which it avoids on older processors."""
-    set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+class Many:
+    """A Code for several vectors side by side: operands are lists, or one value for all of them.
+
+    Instructions come one for each vector in turn, so that the processor has others to start while one waits.
+    """
+
+    def __init__(self, code: Code) -> None:
+        self._code = code
+
+    def constant(self, value: float) -> Value:
+        """Return a vector of one float32, for all."""
+        return self._code.constant(F32, value)
+
+    def __getattr__(self, name: str) -> Callable[..., list[Value]]:
+        write = getattr(self._code, name, None) or getattr(self._code.b, name)
+
+        def each(*operands: Value) -> list[Value]:
+            count = max(len(operand) for operand in operands if isinstance(operand, list))
+            lists = [operand if isinstance(operand, list) else [operand] * count for operand in operands]
+            return [write(*parts) for parts in zip(*lists, strict=True)]
+
+        return each
+
+
+def caller_module(name: str, most: int) -> str:
+    """Return a module with a function that calls kernels one after the other, in LLVM's language.
+
+    Its argument is the address of 64-bit words: address of a kernel, number of its arguments, the arguments, and so on;
+    0 at the end. At most `most` arguments. Each kernel has two more in front, numba's places of result and exception.
+    """
+    module = ir.Module(name)
+    pointer = I8.as_pointer()
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [pointer]), name)
+    b = ir.IRBuilder(function.append_basic_block())
+    nowhere = b.ptrtoint(b.alloca(ir.ArrayType(I64, 8)), I64)
+    start, head, end = b.ptrtoint(function.args[0], I64), b.append_basic_block(), b.append_basic_block()
+    before = b.block
+    b.branch(head)
+    b.position_at_end(head)
+    at = b.phi(I64)
+    at.add_incoming(start, before)
+
+    def word(index: int) -> Value:
+        return b.load(b.inttoptr(b.add(at, ir.Constant(I64, 8 * index)), I64.as_pointer()))
+
+    kernel, count = word(0), word(1)
+    choose = b.switch(count, end)
+    with b.goto_block(end):
+        b.ret_void()
+    for arity in range(1, most + 1):
+        block = b.append_basic_block()
+        choose.add_case(ir.Constant(I64, arity), block)
+        b.position_at_end(block)
+        kind = ir.FunctionType(I32, [I64] * (arity + 2))
+        b.call(b.inttoptr(kernel, kind.as_pointer()), [nowhere, nowhere, *[word(2 + n) for n in range(arity)]])
+        at.add_incoming(b.add(at, ir.Constant(I64, 8 * (arity + 2))), block)
+        b.branch(head)
+    return str(module)

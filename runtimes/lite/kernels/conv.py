@@ -150,9 +150,9 @@ def _packable(layer: _Layer, shift: Array | None, axis: int) -> bool:
         return False
     if shift is None:
         return layer.x.dtype == _FLOAT
-    bias = np.zeros(1) if layer.bias is None else layer.bias.data
-    weights = layer.w.data.reshape(layer.w.shape)
-    return layer.w.dtype == INT8 and layer.w.zero_point == 0 and packing.int8_fits(weights, bias, shift, axis)
+    if layer.w.dtype != INT8 or layer.w.zero_point:
+        return False
+    return packing.int8_fits(layer.w.data.reshape(layer.w.shape), layer.bias and layer.bias.data, shift, axis)
 
 
 def _numbers(layer: _Layer, weights: Array, scales: tuple[Array, Array] | None) -> packing.Numbers:

@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from opconform.harness.model import Array, Shape
+from opconform.runtimes.lite import cpu
 from opconform.runtimes.lite.fixedpoint import (
     clamp,
     exp_negative,
@@ -29,6 +30,7 @@ from opconform.runtimes.lite.floatmath import exp64
 from opconform.runtimes.lite.graph import Memory, Node, Prepared, Step
 from opconform.runtimes.lite.jit import Number, bind, helper, kernel
 from opconform.runtimes.lite.kernels.tables import interpolation_table
+from opconform.runtimes.lite.kernels.waves import softmax_vectors
 from opconform.runtimes.lite.quantize import (
     INT8,
     INT16,
@@ -169,8 +171,10 @@ def prepare_softmax(node: Node) -> Prepared:
     rows, depth = _rows(node, x.shape)
     beta = node.options.real("beta")
     if x.dtype == out.dtype == _FLOAT:
-        p, factor = np.array([rows, depth]), np.array([beta])
-        return Prepared((x.shape,), lambda m: bind(softmax_float, m.inputs[0], m.outputs[0], factor, p))
+        wide = cpu.vectors().lanes > 1
+        p, factor = np.array([rows, depth]), np.array([beta], np.float32 if wide else np.float64)
+        function = softmax_vectors if wide else softmax_float
+        return Prepared((x.shape,), lambda m: bind(function, m.inputs[0], m.outputs[0], factor, p))
     if (x.dtype, out.dtype) not in _SOFTMAX_OUTPUT:
         raise node.unsupported(f"{x.dtype} -> {out.dtype} is not supported")
     check_quantized(node, x, out)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from opconform.harness.model import Array
+from opconform.runtimes.lite import cpu
 from opconform.runtimes.lite.fixedpoint import (
     clamp,
     inverse_sqrt,
@@ -26,6 +27,7 @@ from opconform.runtimes.lite.floatmath import exp64, tanh64
 from opconform.runtimes.lite.graph import Memory, Node, Operand, Prepared, Step
 from opconform.runtimes.lite.jit import Number, bind, helper, kernel
 from opconform.runtimes.lite.kernels.tables import SIGMOID, interpolation_table, narrow_table
+from opconform.runtimes.lite.kernels.waves import exp_vectors, tanh_vectors
 from opconform.runtimes.lite.quantize import (
     INT8,
     INT16,
@@ -40,6 +42,7 @@ from opconform.runtimes.lite.quantize import (
 ABS, EXP, RSQRT, LOGISTIC, TANH, HARD_SWISH = 0, 1, 2, 3, 4, 5
 _OPS = {"ABS": ABS, "EXP": EXP, "RSQRT": RSQRT, "LOGISTIC": LOGISTIC, "TANH": TANH, "HARD_SWISH": HARD_SWISH}
 _FLOAT = np.dtype(np.float32)
+Kernel = Callable[..., None]
 
 
 @kernel
@@ -221,7 +224,7 @@ def prepare(node: Node) -> Prepared:
     if x.dtype != out.dtype:
         raise node.invalid(f"dtypes {x.dtype} -> {out.dtype}; both must be the same")
     if x.dtype == _FLOAT or _is_plain(node, x):
-        function = _FLOATS[node.op]
+        function = _float_kernel(node.op)
         return Prepared((x.shape,), lambda m: bind(function, m.inputs[0], m.outputs[0], np.array([x.size])))
     if (node.op, x.dtype) in ((n, d) for n, ds in _QUANTIZED.items() for d in ds):
         check_quantized(node, x, out)
@@ -233,6 +236,12 @@ def _is_plain(node: Node, x: Operand) -> bool:
     return node.op == "ABS" and (x.dtype == np.int32 or (x.dtype == INT16 and x.quantization is None))
 
 
+def _float_kernel(op: str) -> Kernel:
+    """Return the kernel of an op: vector code where there is some."""
+    return _VECTORS[op] if op in _VECTORS and cpu.vectors().lanes > 1 else _FLOATS[op]
+
+
+_VECTORS = {"EXP": exp_vectors, "TANH": tanh_vectors}
 _FLOATS = {
     "ABS": abs_plain,
     "EXP": exp_float,
@@ -296,7 +305,6 @@ _FIXED = {
     ("TANH", UINT8): (1 / 128, 128),
     ("TANH", INT16): (1 / 32768, 0),
 }
-Kernel = Callable[..., None]
 Numbers = tuple[Kernel, list[int]]
 
 
