@@ -81,7 +81,9 @@ def prepare_pad_v2(node: Node) -> Prepared:
     _alike(node, x, value, out)
     pairs = _pairs(node, len(x.shape))
     shape = tuple(extent + sum(pair) for extent, pair in zip(x.shape, pairs, strict=True))
-    inside = tuple(slice(before, before + extent) for extent, (before, _) in zip(x.shape, pairs, strict=True))
+    inside: tuple[Any, ...] = tuple(
+        slice(before, before + extent) for extent, (before, _) in zip(x.shape, pairs, strict=True)
+    )
 
     def build(m: Memory) -> Step:
         target = m.outputs[0].reshape(shape)[(*inside, ...)]
@@ -117,12 +119,13 @@ def prepare_mirror_pad(node: Node) -> Prepared:
         source, target = m.inputs[0].reshape(x.shape), m.outputs[0].reshape(shape)
         parts = []
         for block in product(*blocks):
-            to, of = (tuple(part[side] for part in block) for side in (0, 1))
+            to: tuple[Any, ...] = tuple(part[0] for part in block)
+            of: tuple[Any, ...] = tuple(part[1] for part in block)
             parts.append((target[(*to, ...)], source[(*of, ...)]))
 
         def run() -> None:
-            for to, of in parts:
-                np.copyto(to, of)
+            for piece, image in parts:
+                np.copyto(piece, image)
 
         return run
 
@@ -149,7 +152,7 @@ def prepare_reverse(node: Node) -> Prepared:
         raise node.invalid(f"axes of {axes.dtype}{list(axes.shape)}; a vector of int32 is allowed")
     chosen = [shapes.axis(node, axis, len(x.shape)) for axis in shapes.values(node, axes)]
     node.require(len(set(chosen)) == len(chosen), f"the axes {chosen}: one is named twice")
-    index = tuple(slice(None, None, -1 if i in chosen else 1) for i in range(len(x.shape)))
+    index: tuple[Any, ...] = tuple(slice(None, None, -1 if i in chosen else 1) for i in range(len(x.shape)))
     return Prepared((x.shape,), lambda m: copy(m.inputs[0].reshape(x.shape)[(*index, ...)], _shaped(m, x.shape)))
 
 
@@ -300,7 +303,7 @@ def prepare_dilate(node: Node) -> Prepared:
     steps = shapes.values(node, _whole(node, 1, (len(x.shape),)))
     node.require(all(step >= 1 for step in steps), f"dilations {steps}; each must be at least 1")
     shape = tuple((n - 1) * step + 1 if n else 0 for n, step in zip(x.shape, steps, strict=True))
-    index = tuple(slice(None, None, step) for step in steps)
+    index: tuple[Any, ...] = tuple(slice(None, None, step) for step in steps)
 
     def build(m: Memory) -> Step:
         target = _shaped(m, shape)[(*index, ...)]
@@ -320,7 +323,7 @@ def prepare_resize_nearest(node: Node) -> Prepared:
     node.require(size.dtype == np.int32, f"a size of {size.dtype}; int32 is allowed")
     rows, columns = shapes.values(node, size)
     batch, height, width, channels = x.shape
-    node.require(0 < min(rows, columns) <= max(rows, columns) <= 1 << 24, f"a size of {rows} x {columns}")
+    node.require(min(rows, columns) > 0 and rows * columns < 1 << 27, f"a size of {rows} x {columns}")
     node.require(height > 0 and width > 0, f"nothing to pick from an input of {height} x {width}")
     vertical, horizontal = _nearest(height, rows, corners, half), _nearest(width, columns, corners, half)
     positions = np.add.outer(vertical * width, horizontal).ravel()

@@ -84,7 +84,7 @@ def prepare_bitcast(node: Node) -> Prepared:
 
 
 def prepare_cast(node: Node) -> Prepared:
-    """Prepare CAST: floats are cut towards zero, integers wrap, what is not zero is true; reals drop imaginary parts."""
+    """Prepare CAST: floats are cut towards zero, integers wrap, what is not zero is true, reals are real parts."""
     x, out = node.input(0), node.output()
     for operand in (x, out):
         node.require(operand.dtype.kind != "S", f"{x.dtype} -> {out.dtype}; numbers are allowed")

@@ -38,7 +38,7 @@ def bitcast(x: Array, *, from_type: str, to_type: str, **_: Any) -> Array:
 def bucketize(x: Array, *, boundaries: Sequence[float], **_: Any) -> Array:
     """Count the boundaries that are not above each value (public documentation of tf.raw_ops.Bucketize)."""
     edges = np.asarray(boundaries, dtype=np.float64)
-    return np.sum(x[..., None] >= edges, axis=-1)
+    return np.asarray(np.sum(x[..., None] >= edges, axis=-1))
 
 
 @kernel("FAKE_QUANT")
