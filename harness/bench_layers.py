@@ -1,4 +1,4 @@
-"""Models of single layers, as they occur in MobileNet, ResNet and small models for microcontrollers, to time kernels on.
+"""Models of single layers, as they occur in MobileNet, ResNet and small models for microcontrollers, to be timed.
 
 Their numbers are random; their shapes are what matters, remainders of every vector width among them.
 """

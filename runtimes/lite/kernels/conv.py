@@ -152,7 +152,8 @@ def _packable(layer: _Layer, shift: Array | None, axis: int) -> bool:
         return layer.x.dtype == _FLOAT
     if layer.w.dtype != INT8 or layer.w.zero_point:
         return False
-    return packing.int8_fits(layer.w.data.reshape(layer.w.shape), layer.bias and layer.bias.data, shift, axis)
+    bias = layer.bias.data if layer.bias is not None else None
+    return packing.int8_fits(layer.w.data.reshape(layer.w.shape), bias, shift, axis)
 
 
 def _numbers(layer: _Layer, weights: Array, scales: tuple[Array, Array] | None) -> packing.Numbers:

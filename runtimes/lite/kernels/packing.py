@@ -84,7 +84,7 @@ def int8_fits(weights: Array, bias: Array | None, shift: Array, axis: int) -> bo
     if (shift > 0).any():
         return False
     products = 255 * 128 * (weights.size // weights.shape[axis])
-    return products + (0 if bias is None else int(np.abs(bias.astype(np.int64)).max())) < _LARGEST_SUM
+    return bool(products + (0 if bias is None else int(np.abs(bias.astype(np.int64)).max())) < _LARGEST_SUM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def _aligned(shape: Sequence[int], dtype: np.dtype[np.generic]) -> Array:
 
 
 def _panels(runs: Array, vector: int, unit: int) -> Array:
-    """Pack weights [groups, outputs, taps, run] as [groups, panels, taps, words, vector, unit], zeros where none are."""
+    """Pack [groups, outputs, taps, run] as [groups, panels, taps, words, vector, unit], zeros where none are."""
     groups, outputs, taps, run = runs.shape
     panels, words = -(-outputs // vector), -(-run // unit)
     packed = _aligned((groups, panels, taps, words, vector, unit), runs.dtype)

@@ -257,7 +257,7 @@ def strips_float(
 
 @emitted
 def strips_int8(code: Code, x: Value, w: Value, bias: Value, factor: Value, right: Value, *rest: Value) -> None:
-    """Write int8 outputs of a block of pixels. TAPS is even, w holds pairs of taps as int16. rest: out, taps, places, p."""
+    """Write int8 outputs of a block; TAPS is even, w holds pairs of taps as int16. rest: out, taps, places, p."""
     out, taps, places, p = rest
     b, lanes = code.b, code.lanes
     zipped = [lane // 2 + (lanes if lane % 2 else 0) for lane in range(2 * lanes)]

@@ -1,6 +1,6 @@
 """Vector programs of float32 functions: EXP, TANH and SOFTMAX.
 
-exp(x) = 2**n * exp(r), n the integer next to x / ln 2, |r| <= ln(2) / 2. There exp(r) = 1 + r + r**2 p(r), where p is the
+exp(x) = 2**n * exp(r), n the integer next to x / ln 2, |r| <= ln(2) / 2. There exp(r) = 1 + r + r**2 p(r), p being the
 polynomial of degree 4 that is best for the relative error of exp(r): 3.3e-9, fitted by iteratively reweighted least
 squares. ln 2 is split in two, so that x - n ln 2 is exact to float32: together within 1 ulp.
 """
@@ -11,7 +11,8 @@ import functools
 import math
 from collections.abc import Callable
 
-from opconform.runtimes.lite.jit import emitted
+from opconform.harness.model import Array
+from opconform.runtimes.lite.jit import emitted, kernel
 from opconform.runtimes.lite.vector import F32, I64, ROUNDER, Code, Many, Value
 
 _LN2, _LN2_HIGH, _LN2_LOW = math.log(2.0), 0.693359375, -2.12194440e-4
@@ -22,8 +23,8 @@ _POLYNOMIAL = (
     0.16666514791397125,
     0.4999999305072426,
 )
-#: Below ln(2**-126) results are 0: processors are slow with what lies between, and no runtime promises it. Above 90 they
-#: are infinite.
+#: Below ln(2**-126) results are 0: processors are slow with what lies between, and no runtime promises it.
+#: Above 90 they are infinite.
 _EXP_LOWEST, _EXP_HIGHEST = -87.336544, 90.0
 #: 1 - tanh(x) is below half a unit in the last place from here on.
 _TANH_END = 9.02
@@ -138,6 +139,18 @@ def each_tanh(code: Code, x: Value, out: Value, p: Value) -> None:
     _each(code, x, out, p, _tanh)
 
 
+@kernel
+def exp_vectors(x: Array, out: Array, p: Array) -> None:
+    """Return exp(x) of p[0] elements, within 1 ulp."""
+    each_exp(x, out, p)
+
+
+@kernel
+def tanh_vectors(x: Array, out: Array, p: Array) -> None:
+    """Return tanh(x) of p[0] elements, within 3 ulp."""
+    each_tanh(x, out, p)
+
+
 def _larger(code: Code, value: Value, other: Value) -> Value:
     return code.b.select(code.b.fcmp_ordered(">", value, other), value, other)
 
@@ -197,3 +210,9 @@ def rows_softmax(code: Code, x: Value, out: Value, beta: Value, p: Value) -> Non
         return lambda: code.repeat(count, [], row)
 
     code.either(b.icmp_signed("<=", depth, code.number(code.lanes)), rows(_short_softmax), rows(_long_softmax))
+
+
+@kernel
+def softmax_vectors(x: Array, out: Array, beta: Array, p: Array) -> None:
+    """Return exp(beta x) over its sum, row by row, shifted by the largest value. p: rows and their length."""
+    rows_softmax(x, out, beta, p)
