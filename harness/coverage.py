@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from opconform.harness.generate import structure
 from opconform.harness.model import Case
 from opconform.harness.spec import OpSpec
+
+#: names of what was never exercised that a terminal shows; the report shows all
+MOST_SHOWN = 5
 
 
 def goals(spec: OpSpec, row: str) -> tuple[str, ...]:
@@ -37,3 +41,25 @@ def coverage_line(spec: OpSpec, row: str, counts: Mapping[str, int]) -> dict[str
     """Return the log line: every goal with its number of cases, 0 where none exercised it."""
     every = {goal: counts.get(goal, 0) for goal in goals(spec, row)}
     return {"kind": "coverage", "op": spec.op, "row": row, "clauses": every | dict(sorted(counts.items()))}
+
+
+def summary(lines: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    """Return what all coverage lines of a run say together.
+
+    `goals` and `exercised` count the clauses, attribute values and error conditions of all rows; `never` names
+    those that no case exercised, as "OP/row: label".
+    """
+    goals_ = [(f"{line['op']}/{line['row']}", label, n) for line in lines for label, n in line["clauses"].items()]
+    never = [f"{where}: {label}" for where, label, number in goals_ if not number]
+    return {"goals": len(goals_), "exercised": len(goals_) - len(never), "never": never}
+
+
+def shown(found: Mapping[str, Any]) -> str:
+    """Return the summary as one line for a terminal."""
+    if not found["goals"]:
+        return ""
+    share = 100 * found["exercised"] / found["goals"]
+    text = f"spec coverage {share:.1f} %: {found['exercised']} of {found['goals']} clauses, values and error conditions"
+    rest = len(found["never"]) - MOST_SHOWN
+    names = ", ".join(found["never"][:MOST_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+    return text + (f"; never {names}" if names else "")

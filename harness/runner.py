@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from opconform import __version__
-from opconform.harness import costs, events
+from opconform.harness import costs, coverage, events
 from opconform.harness.expectations import Expectation, load_expectations
 from opconform.harness.generate.engine import TIERS, Tier
 from opconform.harness.isolate import Isolated, connect
@@ -69,6 +69,7 @@ class Totals:
     infra: int = 0
     per_row: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     explained: set[tuple[str, str]] = field(default_factory=set)  # (name@target, where) of entries that matched
+    coverage: list[Line] = field(default_factory=list)
     outdated: dict[str, str] = field(default_factory=dict)  # where -> why the example is no case any more
 
     def add(self, line: Line) -> None:
@@ -80,6 +81,8 @@ class Totals:
             self.infra += line["verdict"] == "infra"
         if line["kind"] == "note" and "stale" in line:
             self.outdated[line["stale"]] = line["message"]
+        if line["kind"] == "coverage":
+            self.coverage.append(line)
         if line["kind"] != "case":
             return
         self.verdicts[line["verdict"]] += int(line["cases"])
@@ -248,6 +251,7 @@ def _footer(
         "stale": stale,
         "floor": tier.floor,
         "thin": thin,
+        "coverage": coverage.summary(totals.coverage),
         "seconds": round(seconds, 3),
         "exit": code,
     }

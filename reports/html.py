@@ -86,8 +86,16 @@ def _index(log: Log, found: Cells) -> Mapping[str, Any]:
         "outliers": Counter(one.outlier for one in log.agreements if one.outlier).most_common(),
         "stale": [text.value(one) for footer in log.footers for one in footer.stale],
         "thin": [text.value(one) for footer in log.footers for one in footer.thin],
+        "coverage": _coverage(log),
         "floor": max((footer.floor for footer in log.footers), default=0),
     }
+
+
+def _coverage(log: Log) -> Mapping[str, Any]:
+    """Return how many clauses and values of all specs the run exercised, and which it never did."""
+    counts = [(one, label, number) for one in log.coverage for label, number in one.clauses.items()]
+    never = [(one.op, one.row, label) for one, label, number in counts if not number]
+    return {"goals": len(counts), "exercised": len(counts) - len(never), "never": never}
 
 
 def _per_runtime(found: Cells) -> Mapping[str, summary.Cell]:

@@ -211,6 +211,7 @@ class Footer:
     stale: tuple[Any, ...] = ()
     floor: int = 0
     thin: tuple[Any, ...] = ()
+    coverage: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     exit: int = 0
 

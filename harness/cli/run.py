@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from opconform.harness import coverage
 from opconform.harness.cli.common import console
 from opconform.harness.generate.engine import TIERS
 from opconform.harness.runner import Result, Selection, run, select
@@ -130,6 +131,8 @@ class View:
             counts = {v: n for (name, v), n in sorted(self._verdicts.items()) if name == label}
             self._out.print(f"{label:24} " + "  ".join(f"{v} {n}" for v, n in counts.items()), markup=False)
         for text in (*footer["stale"], *footer["thin"]):
+            self._out.print(text, markup=False)
+        if text := coverage.shown(footer["coverage"]):
             self._out.print(text, markup=False)
         seconds = time.monotonic() - self._started
         self._out.print(
