@@ -8,7 +8,7 @@ import numpy as np
 
 from opconform.harness.model import Array
 from opconform.harness.schema import ENUMS
-from opconform.runtimes.lite import shapes
+from opconform.runtimes.lite import half, shapes
 from opconform.runtimes.lite.graph import Memory, Node, Operand, Prepared, Step
 from opconform.runtimes.lite.jit import Number, bind, kernel
 from opconform.runtimes.lite.kernels.indexed import gather
@@ -149,11 +149,13 @@ def prepare_gather_nd(node: Node) -> Prepared:
 
 
 def prepare_embedding_lookup(node: Node) -> Prepared:
-    """Prepare EMBEDDING_LOOKUP: rows of one type, or of 8-bit integers that become float32."""
+    """Prepare EMBEDDING_LOOKUP: rows of one type, or of integers of 8 or 4 bits that become real numbers."""
     ids, table, out = _vector(node, 0, "ids"), node.input(1), node.output()
     node.require(len(table.shape) > 1, f"a table of {list(table.shape)}; entries are rows, rank 2 at least is allowed")
     shape = (*ids.shape, *table.shape[1:])
     what = f"ids lie outside of the table's {table.shape[0]} rows"
+    if out.dtype == np.float16 and table.dtype != out.dtype:
+        return half.narrowed(node, _real_rows(half.widened(node), shape, what))
     if table.dtype != out.dtype:
         return _real_rows(node, shape, what)
     same_quantization(node, table, out)
