@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterator
-
-import numpy as np
 
 from opconform.harness.encode import encode_case
 from opconform.harness.generate.cases import LEGAL, Built, Kernel, Request, plans
@@ -21,7 +20,7 @@ DRAWS = 60
 def tensor_bytes(case: Case) -> int:
     """Return the bytes of all tensors of a case, constants among them."""
     tensors = [*(slot.tensor for slot in case.inputs if slot.role != "absent"), *case.outputs]
-    return sum(int(np.prod(tensor.shape)) * DTYPES[tensor.dtype][0].itemsize for tensor in tensors)
+    return sum(math.prod(tensor.shape) * DTYPES[tensor.dtype][0].itemsize for tensor in tensors)
 
 
 def smaller_cases(spec: OpSpec, case: Case, kernel: Kernel) -> Iterator[Built]:

@@ -22,6 +22,10 @@ _SPECIALS = {
 }
 
 
+#: of one string
+MOST_WORDS = 4
+
+
 def generator(seed: int, *where: int) -> np.random.Generator:
     """Return the generator of one tensor of one vector."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *where])))
@@ -64,14 +68,14 @@ def _words(rng: np.random.Generator, count: int, value_class: str) -> Array:
     """Return strings of up to four short words of few letters, so that some are equal; empty ones at the boundaries."""
     letters = np.frombuffer(b"ab\xc3\xa9Z" if value_class == "specials" else b"abc", np.uint8)
     edge = value_class == "boundaries"
-    numbers = np.where(rng.random(count) < 0.6, 1, rng.integers(1, 5, count))
-    strings = [b" ".join(_word(rng, letters, 6 if edge else 2) for _ in range(n)) for n in numbers]
-    empty = rng.random(count) < (0.3 if edge else 0.0)
-    return np.asarray([b"" if e else s for e, s in zip(empty, strings, strict=True)], DTYPES["string"][0])
-
-
-def _word(rng: np.random.Generator, letters: Array, longest: int) -> bytes:
-    return bytes(rng.choice(letters, int(rng.integers(1, longest, endpoint=True))).tobytes())
+    longest = 6 if edge else 2
+    numbers = np.where(rng.random(count) < 0.6, 1, rng.integers(1, MOST_WORDS, count, endpoint=True))
+    lengths = rng.integers(1, longest, (count, MOST_WORDS), endpoint=True)
+    lengths[np.arange(MOST_WORDS) >= numbers[:, None]] = 0
+    lengths[rng.random(count) < (0.3 if edge else 0.0)] = 0
+    drawn = letters[rng.integers(0, len(letters), (count, MOST_WORDS, longest))]
+    words = [[row[i, :n].tobytes() for i, n in enumerate(some) if n] for row, some in zip(drawn, lengths, strict=True)]
+    return np.asarray([b" ".join(some) for some in words], DTYPES["string"][0]).reshape(count)
 
 
 def _floats(
