@@ -57,6 +57,7 @@ def extents(node: Node, cell: Cell, batch: int) -> Extents:
     recurrent = node.input(first + 7)
     node.require(len(recurrent.shape) == 2, f"recurrent weights of rank {len(recurrent.shape)}; 2 is needed")
     units, outputs = recurrent.shape
+    node.require(units > 0 and outputs > 0, f"{units} cells and {outputs} outputs; at least 1 of each is needed")
     others = node.input(cell.aux).shape[-1] if cell.aux >= 0 else 0
     normed = optional(node, cell.norms + 1 if cell.norms >= 0 else -1) is not None
     found = Extents(inputs, others, units, outputs, coupled, there[9], normed, there[15])

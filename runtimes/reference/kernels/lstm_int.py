@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -45,9 +46,14 @@ class Curves:
     tanh_of_cell: Callable[[Array], Array]
 
 
+@lru_cache(maxsize=1)
+def _samples() -> Array:
+    return sigmoid_table()
+
+
 def table_sigmoid(place: Array) -> Array:
     """Look up the sigmoid of place / 12288: the table's step is 512 places; 1 from step 255 on."""
-    table, size = sigmoid_table(), np.abs(place)
+    table, size = _samples(), np.abs(place)
     index, part = np.minimum(size >> 9, 254), size & 511
     inside = (table[index] << 9) + part * (table[index + 1] - table[index])
     high = np.where(size >> 9 >= 255, 0x7FFF << 10, inside)
@@ -56,7 +62,7 @@ def table_sigmoid(place: Array) -> Array:
 
 def table_tanh(place: Array) -> Array:
     """Look up tanh of place / 12288 as 2 * sigmoid(2 x) - 1: half the places a step."""
-    table, size = sigmoid_table(), np.abs(place)
+    table, size = _samples(), np.abs(place)
     index, part = np.minimum(size >> 8, 254), size & 255
     inside = (table[index] << 8) + part * (table[index + 1] - table[index])
     high = np.where(size >> 8 >= 255, 0xFFFF << 8, inside) - (1 << 23)
