@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,6 +147,33 @@ def stale(lines: Sequence[Line], manifest: Manifest, known: Sequence[Expectation
         if starts and all(any(text.startswith(start) for text in messages) for start in starts):
             found.append(entry)
     return found
+
+
+def renewed(lines: Sequence[Line], manifest: Manifest, known: Sequence[Expectation]) -> dict[str, str]:
+    """Return new examples by the place (file:line) of an entry whose own is no case any more, or passes now.
+
+    The example is the smallest case of the log that the entry explained; an entry that explained none gets none.
+    """
+    mine = [line for line in lines if line["kind"] == "case" and line["runtime"] == manifest.name]
+    gone = {line["stale"] for line in lines if line["kind"] == "note" and "stale" in line}
+    gone |= {line["message"].split(" ")[0] for line in mine if line["message"].endswith("; remove the expectation")}
+    found: dict[str, str] = {}
+    for entry in known:
+        shown = [line for line in mine if line.get("expectation") == entry.where and not line.get("law")]
+        if entry.where in gone and shown:
+            found[entry.where] = str(min(shown, key=_size)["case"])
+    return found
+
+
+def _size(line: Line) -> tuple[int, str]:
+    return sum(math.prod(shape) for shape in line["shapes"].values()), str(line["case"])
+
+
+def with_example(text: str, line: int, old: str, new: str) -> str:
+    """Return the YAML text of a list with the example of the entry that starts on a line replaced."""
+    rows = text.splitlines(keepends=True)
+    at = next(n for n in range(line - 1, len(rows)) if old in rows[n])
+    return "".join([*rows[:at], rows[at].replace(old, new), *rows[at + 1 :]])
 
 
 def without(text: str, lines_of: Iterable[int]) -> str:

@@ -17,8 +17,10 @@ from opconform.harness.expectations_update import (
     entries,
     joined,
     read_log,
+    renewed,
     runtimes_of,
     stale,
+    with_example,
     without,
 )
 from opconform.harness.generate.build import rebuild
@@ -33,7 +35,8 @@ HELP = """Keep runtimes/NAME/expected/OP.yaml true: known deviations, each with 
 
 --update LOG adds an entry for every kind of unexpected failure of a complete log; rows of an op that fail alike
 share one. Entries that stand there keep their text, and comments stay. Write the reason in place of the
-placeholder: until then no run starts. --prune also cuts out entries that explained nothing.
+placeholder: until then no run starts. --prune also cuts out entries that explained nothing. --refresh gives
+entries whose example is no case any more (a changed spec has other cases) the smallest case that they explained.
 --check finds entries that cannot match: unknown rows, targets or examples.
 
 Exit code 0: nothing to do, or done; 1: --check found something; 2: bad input.
@@ -51,11 +54,12 @@ def command(
     update: Annotated[Path | None, typer.Option("--update", metavar="LOG", help="Add what failed in this log.")] = None,
     runtime: Annotated[list[str] | None, typer.Option("--runtime", metavar="NAME", help="Only these.")] = None,
     prune: Annotated[bool, typer.Option("--prune", help="Cut out what explained nothing in the log.")] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Renew examples that are gone, from the log.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Check all entries against specs and manifests.")] = False,
 ) -> int:
     """Update or check expectations."""
-    if (update is None) == (not check) or (prune and update is None):
-        raise typer.BadParameter("give either --update LOG (with or without --prune) or --check")
+    if (update is None) == (not check) or ((prune or refresh) and update is None):
+        raise typer.BadParameter("give either --update LOG (with or without --prune and --refresh) or --check")
     if update is None:
         return _check(tuple(runtime or names()))
     lines = read_log(update)
@@ -64,6 +68,8 @@ def command(
         if name not in ran:
             raise UpdateError(f"{update}: runtime {name} did not run in it; it has {', '.join(ran)}")
     for name in runtime or ran:
+        if refresh:
+            _refresh(lines, resolve(name).manifest)
         _update(lines, resolve(name).manifest, prune)
     return AS_EXPECTED
 
@@ -74,6 +80,17 @@ def expected_folder(name: str) -> Path:
     if not folder.is_dir():
         raise UpdateError(f"runtime {name} has no folder {folder}; only runtimes of this package have expectations")
     return folder / "expected"
+
+
+def _refresh(lines: Sequence[Mapping[str, object]], manifest: Manifest) -> None:
+    folder = expected_folder(manifest.name)
+    known = {entry.where: entry for entry in load_expectations(manifest.name, folder)}
+    for where, example in renewed(lines, manifest, list(known.values())).items():
+        name, line = _place(known[where])
+        path = folder / name
+        text = with_example(path.read_text(encoding="utf-8"), line, known[where].example, example)
+        path.write_text(text, encoding="utf-8")
+        console().print(f"{where}: {known[where].example} -> {example}", markup=False)
 
 
 def _update(lines: Sequence[Mapping[str, object]], manifest: Manifest, prune: bool) -> None:

@@ -128,6 +128,28 @@ def test_update_adds_keeps_and_cuts_out(opconform: Callable[..., Any], home: Pat
     assert not (home / "mul.yaml").exists()
 
 
+def test_an_example_that_is_gone_is_renewed_by_the_smallest_case_that_the_entry_explained(
+    opconform: Callable[..., Any], home: Path, tmp_path: Path
+) -> None:
+    old = "# a\n- case: ADD\n  expect: crash\n  because: old\n  example: ADD/int8/0aa\n"
+    (home / "add.yaml").write_text(old + "- {case: ADD, expect: timeout, because: b, example: ADD/int8/0bb}\n")
+    where = "runtimes/litert/expected/add.yaml"
+    known: dict[str, Any] = {"expected": "old", "expectation": f"{where}:2"}
+    lines = [
+        {**case("ADD", "int8", "crash", **known), "case": "ADD/int8/1large", "shapes": {"x": [9, 9]}},
+        {**case("ADD", "int8", "crash", **known), "case": "ADD/int8/1small", "shapes": {"x": [2]}},
+        {"kind": "note", "op": "ADD", "row": "int8", "message": f"{where}:2: no case", "stale": f"{where}:2"},
+        {
+            **case("ADD", "int8", expected=False),
+            "message": f"{where}:6 expects timeout, but it passes; remove the expectation",
+        },
+    ]
+    assert opconform("expect", "--update", write_log(tmp_path / "log", lines, []), "--refresh").code == 0
+    text = (home / "add.yaml").read_text()
+    assert text.startswith(old.replace("0aa", "1small"))
+    assert "example: ADD/int8/0bb" in text
+
+
 def test_an_incomplete_or_broken_log_is_refused(refused: Callable[..., str], home: Path, tmp_path: Path) -> None:
     log = write_log(tmp_path / "log", [case("ADD", "int8", "crash")], [], complete=False)
     assert "is incomplete (no footer); finish the run with --resume first" in refused("expect", "--update", log)
