@@ -20,8 +20,14 @@ WIDENED = frozenset(
     {
         "ABS",
         "ADD",
+        "COS",
+        "FLOOR",
+        "GELU",
         "LOGISTIC",
         "MUL",
+        "NEG",
+        "ROUND",
+        "SIN",
         "TANH",
     }
 )
