@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from opconform.harness.model import Array
-from opconform.runtimes.lite import shapes
+from opconform.runtimes.lite import cpu, shapes
 from opconform.runtimes.lite.fixedpoint import (
     clamp,
     high_product,
@@ -21,6 +21,7 @@ from opconform.runtimes.lite.fixedpoint import (
 )
 from opconform.runtimes.lite.graph import Memory, Node, Operand, Prepared, Step
 from opconform.runtimes.lite.jit import Number, bind, helper, kernel
+from opconform.runtimes.lite.kernels.pairs import VECTORS
 from opconform.runtimes.lite.quantize import (
     INT8,
     INT16,
@@ -187,6 +188,8 @@ def _float(node: Node, shape: tuple[int, ...]) -> Prepared:
     bounds = np.array(float_range(node), np.float32)
 
     def build(m: Memory) -> Step:
+        if node.op in VECTORS and cpu.vectors().lanes > 1:
+            return bind(VECTORS[node.op], m.inputs[0], m.inputs[1], m.outputs[0], bounds, p)
         return bind(binary_float, m.inputs[0], m.inputs[1], m.outputs[0], p, bounds)
 
     return Prepared((shape,), build)

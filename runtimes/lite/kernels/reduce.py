@@ -11,10 +11,11 @@ from collections.abc import Callable
 import numpy as np
 
 from opconform.harness.model import Array
-from opconform.runtimes.lite import shapes
+from opconform.runtimes.lite import cpu, shapes
 from opconform.runtimes.lite.fixedpoint import clamp, rescale, wrap32
 from opconform.runtimes.lite.graph import Memory, Node, Operand, Prepared, Step
 from opconform.runtimes.lite.jit import bind, kernel
+from opconform.runtimes.lite.kernels import columns
 from opconform.runtimes.lite.quantize import INT8, INT16, RANGES, UINT8, check_quantized, multiplier
 
 _FLOAT = np.dtype(np.float32)
@@ -74,6 +75,10 @@ def prepare_mean(node: Node) -> Prepared:
         raise node.invalid(f"dtypes {x.dtype}, {axes.dtype} -> {out.dtype}; T, int32 -> T is allowed")
     chosen = sorted({shapes.axis(node, axis, len(x.shape)) for axis in shapes.values(node, axes)})
     shape = shapes.reduced(x.shape, chosen, bool(node.options.number("keep_dims")))
+    parts = columns.merged(x.shape, chosen) if x.dtype == _FLOAT and cpu.vectors().lanes > 1 else None
+    if parts is not None and 0 not in parts:
+        share = np.array([1.0 / parts[1]], np.float32)
+        return Prepared((shape,), lambda m: bind(columns.mean_vectors, m.inputs[0], m.outputs[0], share, parts))
     kept, reduced = shapes.reduction_offsets(x.shape, chosen)
     function, numbers = _mean(node, x, out, len(reduced))
     p = np.array([len(kept), len(reduced), *numbers], np.int64)
