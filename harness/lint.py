@@ -119,7 +119,7 @@ def _lint_invalid(spec: OpSpec, row: str, kernel: Kernel) -> Iterator[str]:
                 f"{spec.file}:{invalid.clause.line}: {label} never breaks a case of row {row}; "
                 "mend its change, or name the rows it is meant for with 'for'"
             )
-    if spec.exhaustive and countable([spec.types[row][name] for name in spec.exhaustive]):
+    if spec.exhaustive and countable([spec.types[row].get(name, "none") for name in spec.exhaustive]):
         yield from _lint_exhaustive(spec, row, kernel)
 
 
