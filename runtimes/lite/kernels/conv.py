@@ -36,6 +36,7 @@ _INT64 = np.dtype(np.int64)
 _ROWS = {
     (_FLOAT, _FLOAT): (_FLOAT,),
     (_FLOAT, INT8): (_FLOAT,),
+    (_FLOAT, UINT8): (_FLOAT,),
     (INT8, INT8): (INT32,),
     (UINT8, UINT8): (INT32,),
     (INT16, INT8): (_INT64, INT32),
@@ -168,7 +169,7 @@ def _numbers(layer: _Layer, weights: Array, scales: tuple[Array, Array] | None) 
 
 def _constant_weights(layer: _Layer) -> Array:
     assert layer.w.data is not None  # _packable has seen it
-    real = layer.x.dtype == _FLOAT and layer.w.dtype == INT8
+    real = layer.x.dtype == _FLOAT and layer.w.dtype != _FLOAT
     return (dequantized(layer.w, layer.w.data) if real else layer.w.data).reshape(layer.w.shape)
 
 
