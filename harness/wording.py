@@ -24,6 +24,8 @@ def _bound(rule: Tolerance, arithmetic: str) -> str:
             words = _distributed(rule)
         case "bound":
             words = f"within {_text(rule.limit)} roundings of the sum of magnitudes"
+        case "spread":
+            words = f"within what errors of {', '.join(rule.noise)} grow to over time"
         case kind:
             words = f"within {_text(rule.limit)} {kind} of the reference"
     words += f", or {_text(rule.floor)}" if rule.floor is not None else ""
@@ -45,7 +47,7 @@ def _exactness(rule: Tolerance, arithmetic: str) -> str:
     family = rule.family.replace("_", " ")
     if not family:
         return ""
-    if arithmetic == rule.family or _text(rule.limit) == "0":
+    if arithmetic == rule.family or (_text(rule.limit) == "0" and rule.kind != "spread"):
         return f", bit-exact with {family}"
     return "" if arithmetic else f", bit-exact where {family} is promised"
 

@@ -71,10 +71,12 @@ def _shape(rule: ShapeRule) -> str:
 
 
 def _slot(slot: Slot) -> str:
-    flags = [name for name in ("optional", "variable", "dynamic") if getattr(slot, name)]
+    flags = [name for name in ("optional", "variable", "dynamic", "intermediate") if getattr(slot, name)]
     flags += {"yes": ["constant"], "either": ["constant or not"]}.get(slot.constant, [])
     flags += [f"value {slot.value.text}"] if slot.value else []
     flags += [f"repeated {slot.repeat.text} times"] if slot.repeat else []
+    flags += [f"only if {slot.only.text}"] if slot.only else []
+    flags += [f"absent if {slot.absent.text}"] if slot.absent else []
     return f"{slot.name} {_shape(slot.shape)}" + (f" ({', '.join(flags)})" if flags else "")
 
 

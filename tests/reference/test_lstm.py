@@ -20,7 +20,9 @@ EVERY_INT16 = np.arange(-32768, 32768)
 
 def parameters(**given):
     """The inputs after x of a cell of one unit with all weights 0: parameters by name, states, norms."""
-    names = "wi wf wg wo ri rf rg ro ci cf co bi bf bg bo p pb h c ni nf ng no".split()
+    names = [kind + gate for kind in "wr" for gate in "ifgo"]
+    names += ["ci", "cf", "co", "bi", "bf", "bg", "bo", "p", "pb", "h", "c"]
+    names += ["ni", "nf", "ng", "no"]
     found = {name: ZERO if name[0] in "wr" or name in "hc" else NOTHING if name[0] == "b" else None for name in names}
     return [{**found, **given}[name] for name in names]
 
@@ -128,7 +130,7 @@ def test_sigmoid_and_tanh_of_16_bits_are_as_close_as_the_specs_say():
 
 def integer_step(plain=True, proj_clip=0.0, cell_clip=0.0, zero=0, projection=None):
     """One step with all weights 0: i = f = o = 1/2, and sums of the update gate of 1."""
-    q = {name: Quant((0.01,), (0,)) for name in "wi wf wg wo ri rf rg ro x p".split()}
+    q = {name: Quant((0.01,), (0,)) for name in ["x", "p", *(k + g for k in "wr" for g in "ifgo")]}
     q |= {"h": Quant((1 / 128,), (zero,)), "c": Quant((2.0**-11,), (0,)), "m": Quant((1 / 64,), (3,))}
     zeros, none = np.zeros((1, 1), np.int64), None
     # the bias has the quantum x * w = 0.0001, sums 2**-12
