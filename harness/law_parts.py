@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from opconform.harness.expr import compile_expression
-from opconform.harness.model import Array, Case, TensorType
+from opconform.harness.model import DTYPES, Array, Case, TensorType
 from opconform.harness.numerics import FLOAT32_MAX, dequantize, is_float, numbers
 
 Outputs = tuple[tuple[Array, ...], ...]
@@ -92,6 +92,11 @@ def bounded_floats(data: Array) -> Array:
     A fused clamp without an activation is one to the largest number in LiteRT and TFLM. Other dtypes are left alone.
     """
     return np.clip(data, -FLOAT32_MAX, FLOAT32_MAX) if data.dtype == np.float32 else data
+
+
+def sortable(data: Array) -> Array:
+    """Return bfloat16 values as float32, since a NaN among them misleads NumPy's sort; others as they are."""
+    return data.astype(np.float32) if data.dtype == DTYPES["bfloat16"][0] else data
 
 
 def equal(subject: Subject, left: Outputs, right: Outputs, what: str) -> Broken | None:

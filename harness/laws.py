@@ -24,6 +24,7 @@ from opconform.harness.law_parts import (
     map_slot,
     output_position,
     real,
+    sortable,
 )
 from opconform.harness.model import Array, Case, TensorType
 from opconform.harness.numerics import integer_range, is_float, spacing
@@ -289,8 +290,8 @@ def subset(subject: Subject, argument: Any, runs: Sequence[Outputs]) -> Broken |
         raise NotApplicable(slot)
     source = fed_position(subject.case, slot)
     for vector, (fed, outputs) in enumerate(zip(subject.case.vectors, subject.outputs, strict=True)):
-        y = outputs[at]
-        known = np.isin(bounded_floats(y), bounded_floats(fed[source]))
+        y, x = sortable(outputs[at]), sortable(fed[source])
+        known = np.isin(bounded_floats(y), bounded_floats(x))
         known |= np.isnan(y) if y.dtype.kind == "f" else False
         if not np.all(known):
             index = tuple(int(i) for i in np.argwhere(~np.asarray(known))[0])

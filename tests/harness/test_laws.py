@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from opconform.harness.law_parts import Broken, NotApplicable, Subject
-from opconform.harness.model import Array, Case
+from opconform.harness.model import DTYPES, Array, Case
 from opconform.harness.properties import LAWS
 
 Function = Callable[..., Array]
@@ -127,6 +127,15 @@ def test_a_law_that_cannot_speak_of_a_case_says_so(core: SimpleNamespace) -> Non
             broken(name, argument, core.case((), x=np.float32(1)), lambda x: x)
     with pytest.raises(NotApplicable):
         broken("odd", "w", core.case((2, 3), x=X), lambda x: x)
+
+
+def test_numbers_of_bfloat16_are_found_beside_one_that_is_none(core: SimpleNamespace) -> None:
+    dtype = DTYPES["bfloat16"][0]
+    x = np.array([3.0, np.nan, -2.0, 0.5, np.nan, 1.0] * 8).astype(dtype)
+    case = core.case((48,), x=x)
+    for answer, holds in ((x[::-1], True), ((x * 2).astype(dtype), False)):
+        subject = Subject(case, ((answer,),), [[np.asarray(0.0)]], {}, {})
+        assert (LAWS["subset_of"][1](subject, {"of": "y", "from": "x"}, []) is None) == holds
 
 
 def test_an_answer_of_another_shape_breaks_a_law_instead_of_the_harness(core: SimpleNamespace) -> None:
