@@ -17,7 +17,7 @@ LAWS = (
     "inverse_of", "homogeneous", "permutation_equivariant", "odd", "even", "bounded", "subset_of", "deterministic",
     "inputs_untouched",
 )  # fmt: skip
-SPECIALS = ("nan", "inf", "negative_zero", "denormal")
+SPECIALS = ("nan", "inf", "zero", "negative_zero", "denormal")
 DRAWS = {
     "broadcasts_with": (), "reshapes": (), "axis": (), "axes": ("min",), "pairs": ("each",), "list": ("each",),
     "choice": (), "slices": (), "rank": ("dim",), "permutes": (),

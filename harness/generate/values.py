@@ -17,6 +17,7 @@ CLASSES = ("ordinary", "boundaries", "saturating", "ties", "specials")
 _SPECIALS = {
     "nan": (float("nan"),),
     "inf": (float("inf"), float("-inf")),
+    "zero": (0.0,),
     "negative_zero": (-0.0,),
     "denormal": (1e-45, -1e-45, 1.1754942e-38, -1.1754942e-38),
 }
