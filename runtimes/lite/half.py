@@ -28,6 +28,7 @@ WIDENED = frozenset(
         "NEG",
         "ROUND",
         "SIN",
+        "SOFTMAX",
         "TANH",
     }
 )
