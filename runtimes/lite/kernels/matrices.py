@@ -126,7 +126,7 @@ def _starts(batch: Shape, batches: Shape, step: int) -> Array:
     for extent in batch:
         count *= extent
     own = np.arange(count, dtype=np.int64).reshape(batch) * step
-    return np.ascontiguousarray(np.broadcast_to(own, batches)).ravel()
+    return np.array(np.broadcast_to(own, batches)).ravel()
 
 
 def _factors(node: Node, w: Operand, columns: int, adj_y: int) -> Array:
