@@ -1,6 +1,6 @@
 """RNN, UNIDIRECTIONAL_SEQUENCE_RNN and BIDIRECTIONAL_SEQUENCE_RNN: a dense layer that sees its earlier output.
 
-int8 weights beside float32 inputs are turned to float32 once, when the kernel is bound: what other runtimes lose by
+Weights of 8 bits beside float32 inputs are turned to float32 once, when the kernel is bound: what other runtimes lose by
 quantizing inputs on the fly is not imitated.
 """
 
@@ -17,7 +17,7 @@ from opconform.harness.schema import ACTIVATIONS
 from opconform.runtimes.lite.floatmath import tanh64
 from opconform.runtimes.lite.graph import Memory, Node, Operand, Prepared, Step
 from opconform.runtimes.lite.jit import bind, kernel
-from opconform.runtimes.lite.quantize import INT8, check_quantized, dequantized
+from opconform.runtimes.lite.quantize import INT8, UINT8, check_quantized, dequantized
 
 FLOAT = np.dtype(np.float32)
 #: What ops with state allow of the schema's activations, as (lower bound, upper bound).
@@ -107,19 +107,19 @@ def require_state(node: Node, operand: Operand, count: int, dtype: np.dtype[np.g
 
 
 def float_weights(node: Node, weights: Sequence[Operand]) -> None:
-    """Raise where weights are not all float32, or all constant int8 with a scale each."""
+    """Raise where weights are not all float32, or all constant integers of 8 bits with a scale each."""
     dtypes = {w.dtype for w in weights}
     node.require(len(dtypes) == 1, "all weights must have one dtype")
-    if dtypes == {INT8}:
-        node.require(all(w.data is not None for w in weights), "int8 weights must be constants")
+    if dtypes in ({INT8}, {UINT8}):
+        node.require(all(w.data is not None for w in weights), "weights of 8 bits must be constants")
         check_quantized(node, *weights)
     elif dtypes != {FLOAT}:
         raise node.unsupported(f"weights of {weights[0].dtype} are not supported")
 
 
 def real(operand: Operand, flat: Array) -> Array:
-    """Return weights as float32: what is given, or what int8 stands for."""
-    return dequantized(operand, flat) if operand.dtype == INT8 else flat
+    """Return weights as float32: what is given, or what integers of 8 bits stand for."""
+    return dequantized(operand, flat) if operand.dtype in (INT8, UINT8) else flat
 
 
 @dataclass(frozen=True, slots=True)
