@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from opconform.harness.expr import ExpressionError, compile_expression
+from opconform.harness.expr_functions import SlotView
 
 
 @pytest.mark.parametrize(
@@ -114,3 +116,9 @@ def test_names_are_the_symbols_that_it_needs() -> None:
 def test_an_unknown_function_lists_the_known_ones() -> None:
     with pytest.raises(ExpressionError, match=r"no function sin; known: abs, absmax, .*window"):
         compile_expression("sin(1)")
+
+
+@pytest.mark.parametrize(("values", "distance"), [([0.0, 1.0], 0.5), ([0.1, 0.75], 0.25), ([2.5], 0.0), ([], 0.5)])
+def test_the_nearest_value_tells_how_far_a_slot_is_from_a_middle(values: list[float], distance: float) -> None:
+    view = SlotView("float32", (len(values),), values=np.array(values))
+    assert compile_expression("off_middle(x, 2.0, 1.0)")({"x": view}) == pytest.approx(distance)

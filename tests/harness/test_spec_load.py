@@ -53,7 +53,7 @@ MALFORMED = [
     ("  int32: exact", "@@  int32: {lsb: 1, exact: bankers}", "unknown rounding family 'bankers'; known:"),
     ("  int32: exact", "@@  int32: {distribution: cauchy}", "unknown distribution 'cauchy'; known: uniform, normal"),
     ("  int32: exact", "@@  int32: {lsb: <bound>}", "still holds the placeholder <bound>"),
-    ("  int32: exact", "@@  int32: {why: because}", "has one of ulp, bound, lsb, distribution"),
+    ("  int32: exact", "@@  int32: {why: because}", "has one of ulp, bound, lsb, spread, distribution"),
     ("  - even: {", "@@  - evenn: {", "unknown law 'evenn'; known: commutative, batch_independent"),
     ("{argument: x, types: [float32]}", "{argument: x, types: [float64]}", "'float64' matches no row"),
     ("{argument: x, types: [float32]}", "{argument: x, type: [float32]}", "unknown key 'type' in law even"),
