@@ -245,6 +245,18 @@ class Code:
         even, odd = range(0, 2 * self.lanes, 2), range(1, 2 * self.lanes, 2)
         return self.b.add(self.shuffle(products, products, even), self.shuffle(products, products, odd))
 
+    def rescaled(self, value: Value, factor: Value, shift: Value) -> Value:
+        """Return value * factor * 2**(shift - 31) of int32 with two roundings, as fixedpoint.rescale; |shift| <= 31."""
+        b, one, none = self.b, self.constant(I32, 1), self.constant(I32, 0)
+        left = b.select(b.icmp_signed(">", shift, none), shift, none)
+        right = b.sub(left, shift)
+        mask = b.sub(b.shl(one, right), one)
+        product = self.high_product(b.shl(value, left), factor)
+        # ties away from zero: a negative rest counts from just above one half
+        middle = b.sub(b.lshr(mask, one), b.ashr(product, self.constant(I32, 31)))
+        up = b.icmp_signed(">", b.and_(product, mask), middle)
+        return b.add(b.ashr(product, right), b.zext(up, product.type))
+
     def high_product(self, x: Value, factor: Value) -> Value:
         """Return round(x * factor / 2**31), ties up, of int32 lanes; even and odd lanes apart in 64 bits."""
         b, wide = self.b, ir.VectorType(I64, self.lanes // 2)

@@ -143,18 +143,13 @@ def _weights(layer: _Layer, m: Memory) -> Array:
     return dequantized(layer.w, m.inputs[1])
 
 
-def _packable(layer: _Layer, shift: Array | None, axis: int) -> bool:
-    """Tell whether the weights are packed for vector code: constants, and for int8 such that sums have room."""
+def _packable(layer: _Layer) -> bool:
+    """Tell whether the weights are packed for vector code: constants of float32, or of int8 around zero."""
     if cpu.vectors().lanes == 1 or layer.w.data is None or (layer.bias is not None and layer.bias.data is None):
         return False
-    if 0 in layer.x.shape or 0 in layer.w.shape or layer.x.dtype not in (_FLOAT, INT8):
+    if 0 in layer.x.shape or 0 in layer.w.shape:
         return False
-    if shift is None:
-        return layer.x.dtype == _FLOAT
-    if layer.w.dtype != INT8 or layer.w.zero_point:
-        return False
-    bias = layer.bias.data if layer.bias is not None else None
-    return packing.int8_fits(layer.w.data.reshape(layer.w.shape), bias, shift, axis)
+    return layer.x.dtype == _FLOAT or (layer.x.dtype == layer.w.dtype == INT8 and not layer.w.zero_point)
 
 
 def _numbers(layer: _Layer, weights: Array, scales: tuple[Array, Array] | None) -> packing.Numbers:
@@ -164,7 +159,7 @@ def _numbers(layer: _Layer, weights: Array, scales: tuple[Array, Array] | None) 
         return packing.Numbers(weights, bias, np.array(float_range(layer.node), np.float32))
     factor, shift = scales
     zero_points = (layer.x.zero_point, layer.out.zero_point)
-    return packing.Numbers(weights, bias.astype(np.int64), None, factor, -shift, *zero_points, *_limits(layer))
+    return packing.Numbers(weights, bias.astype(np.int64), None, factor, shift, *zero_points, *_limits(layer))
 
 
 def _constant_weights(layer: _Layer) -> Array:
@@ -222,7 +217,7 @@ def prepare_conv(node: Node) -> Prepared:
         raise node.invalid(f"{channels} input channels, {per_group} weight channels and {outputs} outputs do not fit")
     shape, p = _conv_geometry(layer, filter_h, filter_w, groups)
     scales = None if layer.x.dtype == _FLOAT else _multipliers(layer, layer.x.dtype == UINT8)
-    if _packable(layer, scales and scales[1], 0):
+    if _packable(layer):
         window = packing.Window(*p[: dot.ZERO_X].tolist())
         return packing.convolution(window, _numbers(layer, _constant_weights(layer), scales))
     if groups == 1 and filter_h * filter_w == 1 and (p[dot.STRIDE_H], p[dot.STRIDE_W]) == (1, 1):
@@ -293,7 +288,7 @@ def prepare_depthwise(node: Node) -> Prepared:
         raise node.invalid(f"{found} do not fit {channels} input channels")
     shape, p = _conv_geometry(layer, filter_h, filter_w, channels)
     rescales = None if layer.x.dtype == _FLOAT else _multipliers(layer, layer.x.dtype == UINT8)
-    if channels in (1, outputs) and _packable(layer, rescales and rescales[1], 3):
+    if channels in (1, outputs) and _packable(layer):
         return _packed_depthwise(layer, packing.Window(*p[: dot.ZERO_X].tolist()), rescales)
     bias_of = _bias(layer, filter_h * filter_w, False)
     total_type, function = _DEPTHWISE[layer.x.dtype]
@@ -342,7 +337,7 @@ def prepare_fully_connected(node: Node) -> Prepared:
     if layer.x.dtype in (INT8, UINT8):
         _check_bias_scale(layer)
     scales = None if layer.x.dtype == _FLOAT or outputs == 0 else _multipliers(layer, True)
-    if layer.out.dtype == layer.x.dtype and _packable(layer, scales and scales[1], 0):
+    if layer.out.dtype == layer.x.dtype and _packable(layer):
         window = packing.Window(1, rows, 1, depth, rows, 1, outputs, 1, 1, 1, 1, 1, 1, 0, 0, 1)
         return replace(packing.convolution(window, _numbers(layer, _constant_weights(layer), scales)), shapes=(shape,))
     return Prepared((shape,), _dense(layer, rows, depth, True))

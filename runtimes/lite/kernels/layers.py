@@ -143,7 +143,7 @@ def convolve_int8(
     w: Array,
     bias: Array,
     factor: Array,
-    right: Array,
+    shift: Array,
     out: Array,
     band: Array,
     taps: Array,
@@ -160,7 +160,7 @@ def convolve_int8(
                 set_tiles(set_places(places, image, first, block, p), FEW, p)
                 for panel in range(p[GROUPS] * panels):
                     set_channels(panel // panels, panel % panels, p)
-                    block_int8(band, w, bias, factor, right, out, taps, places, p)
+                    block_int8(band, w, bias, factor, shift, out, taps, places, p)
 
 
 @kernel
@@ -185,7 +185,7 @@ def depthwise_int8(
     w: Array,
     bias: Array,
     factor: Array,
-    right: Array,
+    shift: Array,
     out: Array,
     band: Array,
     taps: Array,
@@ -200,4 +200,4 @@ def depthwise_int8(
             fill_band(x, band, image, first, rows, p)
             for block in range(0, rows * p[COLUMNS], p[BLOCK]):
                 set_tiles(set_places(places, image, first, block, p), np.int64(0), p)
-                strips_int8(band, w, bias, factor, right, out, taps, places, p)
+                strips_int8(band, w, bias, factor, shift, out, taps, places, p)

@@ -1,6 +1,6 @@
 """Layers with constant weights: weights are packed once, when the model is opened, and run by the kernels of `layers`.
 
-`fits` says which layers these are; all others are run by the plain kernels of `dot`.
+`conv` says which layers these are; all others are run by the plain kernels of `dot`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ _INT32 = np.dtype(np.int32)
 _BAND_BYTES = 96 * 1024
 #: Bytes that a vector load may run over the end of a band, whose values meet weights of zero.
 _SLACK = 64
-#: Sums below this leave room for half a step of the rescaling.
-_LARGEST_SUM = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +64,17 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """What the weights are and what becomes of sums: float32 with bounds, or int8 with factors and right shifts."""
+    """What the weights are and what becomes of sums: float32 with bounds, or int8 with factors and shifts."""
 
     weights: Array  # [outputs, kernel_h, kernel_w, channels of a group], or [kernel_h, kernel_w, channels]
     bias: Array
     bounds: Array | None = None
     factor: Array | tuple[()] = ()
-    right: Array | tuple[()] = ()
+    shift: Array | tuple[()] = ()
     zero_x: int = 0
     zero_out: int = 0
     low: int = 0
     high: int = 0
-
-
-def int8_fits(weights: Array, bias: Array | None, shift: Array, axis: int) -> bool:
-    """Tell whether no sum of int8 products can come near to 32 bits, and no rescale shifts to the left."""
-    if (shift > 0).any():
-        return False
-    products = 255 * 128 * (weights.size // weights.shape[axis])
-    return bool(products + (0 if bias is None else int(np.abs(bias.astype(np.int64)).max())) < _LARGEST_SUM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +231,7 @@ def _bound(window: Window, cut: _Cut, numbers: Numbers, packed: _Packed) -> Prep
 
         return Prepared((shape,), build_float, (cut.band_bytes(window),))
     folded = numbers.bias - (numbers.zero_x + packed.raised) * packed.sums
-    per_channel = [_spread(v, packed.groups, width, _INT32) for v in (folded, numbers.factor, numbers.right)]
+    per_channel = [_spread(v, packed.groups, width, _INT32) for v in (folded, numbers.factor, numbers.shift)]
     band_type = np.dtype(np.uint8) if packed.raised else np.dtype(f"<i{cut.itemsize}")
 
     def build(m: Memory) -> Step:

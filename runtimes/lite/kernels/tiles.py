@@ -5,8 +5,8 @@ of contiguous values, one per tap; weights are packed so that a tile reads them 
 vector of channels, each of which has its own filter. Padding, strides and dilation are in the offsets that `layers`
 computes.
 
-Arguments: `x` inputs, `w` packed weights, `bias` (for int8 with zero points folded in), `factor` and `right` shift per
-output channel, `out`, `bounds` (two float32), `taps` where runs start, `places` where pixels start in x and, from
+Arguments: `x` inputs, `w` packed weights, `bias` (for int8 with zero points folded in), `factor` and `shift` per output
+channel, `out`, `bounds` (two float32), `taps` where runs start, `places` where pixels start in x and, from
 RESULTS on, in out, both in bytes; `p` the numbers named below.
 """
 
@@ -162,25 +162,17 @@ def block_float(
     _either_width(code, p, write)
 
 
-def _rescaled(code: Code, total: Value, factor: Value, right: Value, p: Value) -> Value:
-    """Return int8 of int32 sums with double rounding: a high product, then a shift to nearest, ties away from zero.
-
-    |total| < 2**30 (checked where weights are packed), so half a step can be added without overflow.
-    """
+def _small(code: Code, total: Value, factor: Value, shift: Value, p: Value) -> Value:
+    """Return int8 of int32 sums with double rounding."""
     b = code.b
-    one = code.constant(I32, 1)
-    half = b.lshr(b.shl(one, right), one)
-    moved = b.sext(b.icmp_signed("!=", right, code.constant(I32, 0)), right.type)
-    product = code.high_product(total, factor)
-    sign = b.and_(b.ashr(product, code.constant(I32, 31)), moved)
-    value = b.ashr(b.add(product, b.add(half, sign)), right)
-    zero, low, high = [code.splat(b.trunc(_number(code, p, n), I32)) for n in (ZERO_OUT, LOW, HIGH)]
-    value = code.clamp_integer(b.add(value, zero), low, high)
-    return b.trunc(value, ir.VectorType(I8, code.lanes))
+    zero, low, high = [b.trunc(_number(code, p, n), I32) for n in (ZERO_OUT, LOW, HIGH)]
+    limits = [code.splat(b.sub(limit, zero)) for limit in (low, high)]
+    value = code.clamp_integer(code.rescaled(total, factor, shift), *limits)
+    return b.trunc(b.add(value, code.splat(zero)), ir.VectorType(I8, code.lanes))
 
 
 @emitted
-def block_int8(code: Code, x: Value, w: Value, bias: Value, factor: Value, right: Value, *rest: Value) -> None:
+def block_int8(code: Code, x: Value, w: Value, bias: Value, factor: Value, shift: Value, *rest: Value) -> None:
     """Write int8 outputs: some channels of a block of pixels. rest: out, taps, places, p."""
     out, taps, places, p = rest
 
@@ -189,11 +181,11 @@ def block_int8(code: Code, x: Value, w: Value, bias: Value, factor: Value, right
 
     def write(columns: int) -> None:
         channel = _number(code, p, CHANNEL)
-        factors, shifts = (_vectors(code, values, channel, I32, columns) for values in (factor, right))
+        factors, shifts = (_vectors(code, values, channel, I32, columns) for values in (factor, shift))
 
         def finish(total: list[Value], addresses: list[Value]) -> None:
             for n, value in enumerate(total):
-                small = _rescaled(code, value, factors[n % columns], shifts[n % columns], p)
+                small = _small(code, value, factors[n % columns], shifts[n % columns], p)
                 _store(code, small, addresses[n // columns], n % columns, 1, p)
 
         start = _vectors(code, bias, channel, I32, columns)
@@ -256,7 +248,7 @@ def strips_float(
 
 
 @emitted
-def strips_int8(code: Code, x: Value, w: Value, bias: Value, factor: Value, right: Value, *rest: Value) -> None:
+def strips_int8(code: Code, x: Value, w: Value, bias: Value, factor: Value, shift: Value, *rest: Value) -> None:
     """Write int8 outputs of a block; TAPS is even, w holds pairs of taps as int16. rest: out, taps, places, p."""
     out, taps, places, p = rest
     b, lanes = code.b, code.lanes
@@ -279,8 +271,8 @@ def strips_int8(code: Code, x: Value, w: Value, bias: Value, factor: Value, righ
         weights = code.at(w, b.mul(number, pairs), 4 * lanes)
         start = _vectors(code, bias, channel, I32, 1) * len(bases)
         sums = code.repeat(pairs, [weights, *start], pair)[1:]
-        factors, shifts = (_vectors(code, values, channel, I32, 1)[0] for values in (factor, right))
+        factors, shifts = (_vectors(code, values, channel, I32, 1)[0] for values in (factor, shift))
         for total, to in zip(sums, results, strict=True):
-            _store(code, _rescaled(code, total, factors, shifts, p), b.add(to, channel), 0, 1, p)
+            _store(code, _small(code, total, factors, shifts, p), b.add(to, channel), 0, 1, p)
 
     _strips(code, x, out, places, p, strip)
