@@ -26,6 +26,9 @@ ROWS = (
     ("STRIDED_SLICE", "int8"),
     ("CONV_2D", "int8"),
     ("GATHER", "float32"),
+    ("SLICE", "string"),
+    ("SPACE_TO_BATCH_ND", "int8"),
+    ("SPLIT_V", "int8"),
     ("WHILE", "float32"),
 )
 WORDS = (0, 1, 4, 0x7F, 0xFFFF, 0x10000, 0x40000000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
