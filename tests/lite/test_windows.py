@@ -32,3 +32,8 @@ def test_functions_and_dtypes_must_fit(one_op: Any) -> None:
         Lite().open(model(one_op, np.ones(1, np.int64), "ALL"))
     with pytest.raises(InvalidModel, match="reduce_function 0"):
         Lite().open(model(one_op, np.ones(1, np.int64), "UNSUPPORTED"))
+
+
+def test_sums_of_float64_keep_its_bits(one_op: Any) -> None:
+    session = Lite().open(model(one_op, np.array([4]), dtype="float64"))
+    assert session.run([np.array([1.0, 2.0**-40, 0.0, 0.0]), np.array(2.0**-50)])[0].item() == 1 + 2.0**-40 + 2.0**-50

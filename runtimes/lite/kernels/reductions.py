@@ -73,7 +73,7 @@ def total_float(x: Array, kept: Array, reduced: Array, out: Array, p: Array) -> 
             total = 1.0
             for j in range(p[1]):
                 total *= np.float64(x[kept[i] + reduced[j]])
-        out[i] = np.float32(total)
+        out[i] = total
 
 
 @kernel

@@ -14,8 +14,8 @@ from opconform.runtimes.lite.graph import Memory, Node, Prepared, Step
 from opconform.runtimes.lite.jit import bind
 from opconform.runtimes.lite.kernels.reductions import extreme, total_float, total_integer
 
-_FLOAT, _BOOL = np.dtype(np.float32), np.dtype(np.bool_)
-_NUMBERS = tuple(np.dtype(t) for t in (np.float32, np.int32, np.int64, np.int8, np.uint8, np.int16))
+_BOOL = np.dtype(np.bool_)
+_NUMBERS = tuple(np.dtype(t) for t in (np.float32, np.float64, np.int32, np.int64, np.int8, np.uint8, np.int16))
 #: function -> its fold in `reductions`, and what folds the start value into that
 _FOLDS: Mapping[str, tuple[int, Callable[..., Any]]] = {
     "ADD": (2, np.add),
@@ -47,7 +47,7 @@ def prepare(node: Node) -> Prepared:
         if fold < 2:
             run = bind(extreme, source, kept, cells, none, target, p)
         else:
-            run = bind(total_float if x.dtype == _FLOAT else total_integer, source, kept, cells, target, p)
+            run = bind(total_float if x.dtype.kind == "f" else total_integer, source, kept, cells, target, p)
 
         def step() -> None:
             run()
