@@ -11,7 +11,7 @@ import pytest
 
 from opconform.harness.model import Array, Quant
 from opconform.harness.numerics import FAMILIES
-from opconform.runtimes.reference.kernels import elementary
+from opconform.runtimes.reference.kernels import _fixedpoint, elementary
 
 
 def twin(
@@ -79,3 +79,10 @@ def test_the_logarithm_of_16_bits_interpolates() -> None:
     got = twin(elementary.logarithm_int, x, "int16", (scale, 0), (unit, 0))
     # A step of 128 at 4096 or more, of whose square 1/16 is left; a place off by one; roundings (specs/ops/log.yaml).
     assert np.abs(got - np.clip(np.log(x * scale) / unit, -32768, 32767)).max() < 2 + (1 / 16384 + 1 / 4096) / unit
+
+
+def test_a_table_wraps_in_16_bits_where_it_falls_too_steeply() -> None:
+    table = np.zeros(513, dtype=np.int64)
+    table[256:258] = -32768, 9590
+    # The slope of 42358 is stored as -23178; half of it, -11589, leads to -44357, which is stored as 21179.
+    assert _fixedpoint.look_up_int16(np.asarray([64]), table).tolist() == [21179]

@@ -178,6 +178,6 @@ def table_int16(function: Callable[[Array], Array], low: Any, high: Any, y_low: 
 def look_up_int16(x: Array, table: Array) -> Array:
     """Interpolate in a table of 513 int16: upper 9 bits of x + 32768 choose the step, lower 7 the place in it."""
     index, place = 256 + (np.asarray(x) >> 7), np.asarray(x) & 127
-    # The slope is stored in 16 bits and wraps.
+    # The slope is stored in 16 bits and wraps, and so does the result where a function falls off steeply.
     slope = (table[index + 1] - table[index]).astype(np.int16).astype(np.int64)
-    return np.asarray(table[index] + ((slope * place + 64) >> 7))
+    return np.asarray(table[index] + ((slope * place + 64) >> 7)).astype(np.int16).astype(np.int64)
