@@ -60,10 +60,10 @@ class Code:
         self.b.store(value, self.b.inttoptr(address, value.type.as_pointer()), align=1)
 
     def load_first(self, address: Value, count: Value, fill: Value) -> Value:
-        """Load the first `count` elements of a vector of float32; the others are those of `fill`."""
-        kind = ir.VectorType(F32, self.lanes)
+        """Load the first `count` elements of a vector; the others are those of `fill`."""
+        kind = fill.type
         pointer = self.b.inttoptr(address, kind.as_pointer())
-        load = self._declare("masked.load", kind, [pointer.type, I32, self._mask_type, kind], f"v{self.lanes}f32.p0")
+        load = self._declare("masked.load", kind, [pointer.type, I32, self._mask_type, kind], self._suffix(kind))
         return self.b.call(load, [pointer, ir.Constant(I32, 1), self._mask(count), fill])
 
     def store_first(self, value: Value, address: Value, count: Value) -> None:
@@ -76,10 +76,12 @@ class Code:
 
     def _store_masked(self, value: Value, address: Value, count: Value) -> None:
         pointer = self.b.inttoptr(address, value.type.as_pointer())
-        kind = "f32" if value.type.element == F32 else f"i{value.type.element.width}"
         arguments = [value.type, pointer.type, I32, self._mask_type]
-        store = self._declare("masked.store", ir.VoidType(), arguments, f"v{self.lanes}{kind}.p0")
+        store = self._declare("masked.store", ir.VoidType(), arguments, self._suffix(value.type))
         self.b.call(store, [value, pointer, ir.Constant(I32, 1), self._mask(count)])
+
+    def _suffix(self, kind: Value) -> str:
+        return f"v{self.lanes}{'f32' if kind.element == F32 else f'i{kind.element.width}'}.p0"
 
     def either(self, condition: Value, first: Callable[[], None], second: Callable[[], None]) -> None:
         """Write two branches, the first for a true condition."""

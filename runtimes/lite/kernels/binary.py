@@ -21,7 +21,7 @@ from opconform.runtimes.lite.fixedpoint import (
 )
 from opconform.runtimes.lite.graph import Memory, Node, Operand, Prepared, Step
 from opconform.runtimes.lite.jit import Number, bind, helper, kernel
-from opconform.runtimes.lite.kernels.pairs import VECTORS
+from opconform.runtimes.lite.kernels.pairs import VECTORS, add_vectors_int8
 from opconform.runtimes.lite.quantize import (
     INT8,
     INT16,
@@ -228,7 +228,9 @@ def _quantized(node: Node, shape: tuple[int, ...]) -> Prepared:
         if node.op == "DIV":
             status = np.zeros(1, np.int64)
             return _checking(node, bind(div_quantized, *arrays, status), status)
-        return bind(add_quantized if rule is _add_parameters else mul_quantized, *arrays)
+        if rule is _add_parameters:
+            return bind(add_vectors_int8 if a.dtype == INT8 and cpu.vectors().lanes > 1 else add_quantized, *arrays)
+        return bind(mul_quantized, *arrays)
 
     return Prepared((shape,), build)
 

@@ -1,71 +1,103 @@
-"""Vector programs of two float32 operands with broadcasting: ADD, SUB and MUL with a fused clamp that lets NaN pass."""
+"""Vector programs of two operands with broadcasting: ADD, SUB and MUL of float32, ADD of int8, with a fused clamp.
+
+NaN passes the clamp. The rows are those of shapes.loop.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from llvmlite import ir
 
 from opconform.harness.model import Array
 from opconform.runtimes.lite.jit import Number, emitted, helper, kernel
-from opconform.runtimes.lite.vector import F32, I64, Code, Value
+from opconform.runtimes.lite.shapes import LOOP_PARAMETERS
+from opconform.runtimes.lite.vector import F32, I8, I32, I64, Code, Value
+
+SIZES: Mapping[Value, int] = {F32: 4, I8: 1}
 
 Operation = Callable[[Value, Value], Value]
-#: Loads a vector at an offset in bytes; all lanes, or with a number of them and something for the others.
+#: Loads a vector at an offset in elements; all lanes, or a number of them.
 Load = Callable[[Value, Value | None], Value]
 
 
-def _operand(code: Code, address: Value, step: int) -> Load:
+def _operand(code: Code, kind: Value, address: Value, step: int) -> Load:
     """Return how vectors of an operand are loaded: one after the other, or of its only element."""
-    only = code.splat(code.scalar(address, F32)) if step == 0 else None
+    only = code.splat(code.scalar(address, kind)) if step == 0 else None
 
     def load(at: Value, count: Value | None) -> Value:
         if only is not None:
             return only
-        here = code.b.add(address, at)
-        return code.load(here, F32) if count is None else code.load_first(here, count, code.constant(F32, 1.0))
+        here = code.at(address, at, SIZES[kind])
+        return code.load(here, kind) if count is None else code.load_first(here, count, code.constant(kind, 1))
 
     return load
 
 
-def _line(code: Code, a: Load, c: Load, out: Value, count: Value, result: Operation) -> None:
+def _line(code: Code, kind: Value, a: Load, c: Load, out: Value, count: Value, result: Operation) -> None:
     """Write one row of results."""
-    b, width, lanes = code.b, code.number(4 * code.lanes), code.number(code.lanes)
+    b, lanes = code.b, code.number(code.lanes)
 
     def whole(index: Value, _: list[Value]) -> list[Value]:
-        at = b.mul(index, width)
-        code.store(result(a(at, None), c(at, None)), b.add(out, at))
+        at = b.mul(index, lanes)
+        code.store(result(a(at, None), c(at, None)), code.at(out, at, SIZES[kind]))
         return []
 
     vectors, rest = b.udiv(count, lanes), b.urem(count, lanes)
     code.repeat(vectors, [], whole)
 
     def tail(_: Value, __: list[Value]) -> list[Value]:
-        at = b.mul(vectors, width)
-        code.store_first(result(a(at, rest), c(at, rest)), b.add(out, at), rest)
+        at = b.mul(vectors, lanes)
+        code.store_first(result(a(at, rest), c(at, rest)), code.at(out, at, SIZES[kind]), rest)
         return []
 
     code.repeat(b.zext(b.icmp_signed(">", rest, code.number(0)), I64), [], tail)
 
 
-def _lines(code: Code, operation: Operation, a: Value, c: Value, out: Value, bounds: Value, *place: Value) -> None:
+def _steps(code: Code, kind: Value, result: Operation, a: Value, c: Value, out: Value, *place: Value) -> None:
     """Write a row. place: where it starts in a, in b and in out, its length, the steps in a and in b."""
     b, (start_a, start_c, start, count, step_a, step_c) = code.b, place
-    low, high = [code.splat(code.scalar(b.add(bounds, code.number(4 * n)), F32)) for n in range(2)]
-    a, c, out = code.at(a, start_a, 4), code.at(c, start_c, 4), code.at(out, start, 4)
+    a, c, out = [code.at(*operand, SIZES[kind]) for operand in ((a, start_a), (c, start_c), (out, start))]
+
+    def steps(first: int, second: int) -> Callable[[], None]:
+        def write() -> None:
+            _line(code, kind, _operand(code, kind, a, first), _operand(code, kind, c, second), out, count, result)
+
+        return write
+
+    def unequal() -> None:
+        code.either(b.icmp_signed("==", step_a, code.number(1)), steps(1, 0), steps(0, 1))
+
+    code.either(b.icmp_signed("==", step_a, step_c), steps(1, 1), unequal)
+
+
+def _lines(code: Code, operation: Operation, a: Value, c: Value, out: Value, bounds: Value, *place: Value) -> None:
+    """Write a row of float32."""
+    low, high = [code.splat(code.scalar(code.b.add(bounds, code.number(4 * n)), F32)) for n in range(2)]
 
     def result(x: Value, y: Value) -> Value:
         return code.minimum(code.maximum(operation(x, y), low), high)
 
-    def steps(first: int, second: int) -> Callable[[], None]:
-        return lambda: _line(code, _operand(code, a, first), _operand(code, c, second), out, count, result)
+    _steps(code, F32, result, a, c, out, *place)
 
-    one = code.number(1)
 
-    def unequal() -> None:
-        code.either(b.icmp_signed("==", step_a, one), steps(1, 0), steps(0, 1))
+@emitted
+def line_add_int8(code: Code, a: Value, c: Value, out: Value, p: Value, *place: Value) -> None:
+    """Write a row of quantized sums; the numbers of p are those of binary.add_quantized."""
+    b, wide = code.b, ir.VectorType(I32, code.lanes)
+    at = [b.add(p, code.number(8 * (LOOP_PARAMETERS + n))) for n in range(13)]
+    numbers = [code.splat(b.trunc(code.scalar(address, I64), I32)) for address in at]
+    zero_a, qa, sa, zero_c, qc, sc, left, zero, q, s, sign, low, high = numbers
 
-    code.either(b.icmp_signed("==", step_a, step_c), steps(1, 1), unequal)
+    def scaled(value: Value, zero_point: Value, factor: Value, shift: Value) -> Value:
+        return code.rescaled(b.shl(b.sub(b.sext(value, wide), zero_point), left), factor, shift)
+
+    def result(x: Value, y: Value) -> Value:
+        total = code.rescaled(b.add(scaled(x, zero_a, qa, sa), b.mul(scaled(y, zero_c, qc, sc), sign)), q, s)
+        return b.trunc(code.clamp_integer(b.add(total, zero), low, high), x.type)
+
+    _steps(code, I8, result, a, c, out, *place)
 
 
 @emitted
@@ -140,6 +172,17 @@ def mul_vectors(a: Array, b: Array, out: Array, bounds: Array, p: Array) -> None
         for i in range(rows):
             place = (block * rows + i) * p[1]
             line_mul(a, b, out, bounds, ia + i * step_a, ib + i * step_b, place, p[1], p[2], p[3])
+
+
+@kernel
+def add_vectors_int8(a: Array, b: Array, out: Array, p: Array) -> None:
+    """Add int8 with broadcasting."""
+    rows, step_a, step_b = block_rows(p), row_step(p, 0), row_step(p, 1)
+    for block in range(p[0] // rows):
+        ia, ib = block_start(p, block, 0), block_start(p, block, 1)
+        for i in range(rows):
+            place = (block * rows + i) * p[1]
+            line_add_int8(a, b, out, p, ia + i * step_a, ib + i * step_b, place, p[1], p[2], p[3])
 
 
 VECTORS: Mapping[str, Callable[..., None]] = {"ADD": add_vectors, "SUB": sub_vectors, "MUL": mul_vectors}
