@@ -52,7 +52,9 @@ def fill(
         parts = _floats(rng, 2 * count, value_class, low, high, specials).astype(np.float32)
         return parts.view(np.complex64).reshape(shape)
     if is_float(dtype):
-        values = np.clip(_floats(rng, count, value_class, low, high, specials), -largest(dtype), largest(dtype))
+        values = _floats(rng, count, value_class, low, high, specials)
+        # A range that is wider than a short float would overflow it; an infinity that was asked for stays one.
+        values = np.where(np.isinf(values), values, np.clip(values, -largest(dtype), largest(dtype)))
     else:
         least, most = integer_range(dtype)
         values = _integers(rng, count, value_class, (low, high), (least, most), quant)
