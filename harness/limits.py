@@ -1,9 +1,9 @@
 """Declared limits: which cases a runtime's manifest says it will not run, although it claims their row.
 
 `when` is an expression (docs/spec-language.md) over the symbols and attributes of the case, its tensors by name,
-and five names of every case: `smallest_dim` and `largest_rank` over all tensors, `absent`, the names of the
-optional inputs that are left out, `fed`, those of the inputs that come with every invocation, and `shortest_string`,
-the length of the shortest of all fed strings (0 where there is none).
+and six names of every case: `quantized` (whether any tensor is), `smallest_dim` and `largest_rank` over all tensors,
+`absent`, the names of the optional inputs that are left out, `fed`, those of the inputs that come with every
+invocation, and `shortest_string`, the length of the shortest of all fed strings (0 where there is none).
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ def environment(case: Case) -> dict[str, Any]:
         **case.symbols,
         **case.attributes,
         **{tensor.name: _view(tensor) for tensor in tensors},
+        "quantized": any(tensor.quant is not None for tensor in tensors),
         "smallest_dim": min((dim for tensor in tensors for dim in tensor.shape), default=1),
         "largest_rank": max((len(tensor.shape) for tensor in tensors), default=0),
         "fed": tuple(slot.tensor.name for slot in case.inputs if slot.role == "input"),

@@ -32,6 +32,7 @@ def case(shape: Shape, absent: bool = False) -> Case:
         ("x.scale == 0.5 and x.zero_point == 3", True),
         ("x.dtype == 'int8'", True),
         ("dim(bias.shape, 0) == 4", True),
+        ("quantized", True),
     ],
 )
 def test_an_expression_sees_the_case(when: str, holds: bool) -> None:
@@ -42,6 +43,11 @@ def test_an_expression_sees_the_case(when: str, holds: bool) -> None:
 def test_the_four_names_of_every_case() -> None:
     env = environment(case((0, 5), absent=True))
     assert (env["smallest_dim"], env["largest_rank"], env["absent"], env["fed"]) == (0, 3, ("bias",), ("x",))
+
+
+def test_a_case_without_quantized_tensors_is_not_quantized() -> None:
+    plain = TensorType("x", "int8", (2,))
+    assert not environment(Case("OP/r/0", "OP", "r", {}, {}, (Input(plain, "input"),), (plain,), ()))["quantized"]
 
 
 def test_a_limit_of_other_rows_is_not_computed() -> None:

@@ -1,0 +1,116 @@
+"""tensorflow: the TensorFlow package, its eager kernels on the processor, asked what the reference is asked.
+
+It knows no quantized arithmetic of TensorFlow Lite: rows of plain numbers only. Its kernels and the reference were
+written by different people from one description of each operator; where both agree, the reference is right.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from opconform.harness.model import DTYPES, STRING_BYTES, Array
+from opconform.harness.runtime import InvalidModel, Manifest, Unavailable, Unsupported
+from opconform.runtimes.tensorflow.graph import Graph, Node, read_graph
+
+_GET = "run: tox -e tensorflow (or pip install 'opconform[tensorflow]')"
+
+
+class TensorFlow:
+    """The real TensorFlow, operator by operator; it has no variants."""
+
+    def __init__(self, variant: str = "") -> None:
+        self._variant = variant
+
+    def describe(self) -> Manifest:
+        """Return the name; rows and limits stand in runtime.yaml."""
+        return Manifest(name="tensorflow")
+
+    def warm(self) -> None:
+        """Import the package. Raises Unavailable."""
+        _package()
+
+    def open(self, model: bytes) -> Session:
+        """Open a model. Raises InvalidModel, Unsupported or Unavailable."""
+        _package()
+        graph = read_graph(model)
+        for node in graph.nodes:
+            if node.op not in _kernels():
+                raise Unsupported(f"{node.op} has no counterpart in TensorFlow, or none that is mapped")
+        return Session(graph)
+
+
+class Session:
+    """One model, run node by node."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def run(self, inputs: Sequence[Array]) -> Sequence[Array]:
+        """Compute once; the outputs are copies. Raises InvalidModel for what TensorFlow refuses."""
+        graph = self._graph
+        if len(inputs) != len(graph.inputs):
+            raise InvalidModel(f"{len(inputs)} inputs given, the model has {len(graph.inputs)}")
+        tensors: dict[int, Any] = {number: _tensor(data) for number, data in graph.constants.items()}
+        tensors |= {number: _tensor(data) for number, data in zip(graph.inputs, inputs, strict=True)}
+        for node in graph.nodes:
+            found = _run(node, tensors)
+            for number, value in zip(node.outputs, found, strict=True):
+                tensors[number] = value
+        return [_array(tensors[number]) for number in graph.outputs]
+
+    def meters(self) -> Mapping[str, int]:
+        """Return nothing: nothing is measured."""
+        return {}
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _run(node: Node, tensors: Mapping[int, Any]) -> tuple[Any, ...]:
+    tf = _package()
+    arguments = [tensors[number] if number >= 0 else None for number in node.inputs]
+    try:
+        found = _kernels()[node.op](tf, arguments, node.options, node)
+    except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError, ValueError, TypeError, IndexError) as error:
+        text = " ".join(str(error).split())[:300]
+        raise (Unsupported if isinstance(error, tf.errors.UnimplementedError) else InvalidModel)(text) from error
+    return tuple(found) if isinstance(found, tuple | list) else (found,)
+
+
+def _kernels() -> Mapping[str, Any]:
+    return importlib.import_module("opconform.runtimes.tensorflow.ops").KERNELS  # type: ignore[no-any-return]
+
+
+def _tensor(data: Array) -> Any:
+    tf = _package()
+    if data.dtype.kind == "S":
+        return tf.constant(data.astype(object), tf.string)
+    return tf.constant(data)
+
+
+def _array(value: Any) -> Array:
+    array = np.asarray(value.numpy())
+    if array.dtype != object:
+        return array.copy()
+    if any(len(text) > STRING_BYTES for text in array.reshape(-1)):
+        raise Unsupported(f"an output holds a string of more than {STRING_BYTES} bytes")
+    return array.astype(DTYPES["string"][0])
+
+
+def _package() -> Any:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    try:
+        tf = importlib.import_module("tensorflow")
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except ImportError as error:
+        raise Unavailable(f"tensorflow: {error}; {_GET}") from error
+    except RuntimeError:  # its threads run already: they were set when it was first imported
+        pass
+    return tf
