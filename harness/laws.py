@@ -224,10 +224,13 @@ def _unlike(subject: Subject, vector: int, place: int, source: TensorType, back:
     x = real(subject.case.vectors[vector][place], source)
     steps = [max(t.quant.scale) for t in (source, subject.case.outputs[0]) if t.quant is not None]
     slack = sum(steps) / 2 * (1 + 2.0**-20) + np.max(subject.allowed[vector][0], initial=0.0)
-    inside = np.isfinite(x)
-    if back.shape != x.shape or not np.any(np.abs(back - x)[inside] > slack + spacing(x)[inside]):
+    if back.shape != x.shape:
         return None
-    worst = float(np.max(np.abs(back - x)[inside]))
+    inside = np.isfinite(x)
+    off = np.abs(back[inside] - x[inside])
+    if not np.any(off > slack + spacing(x[inside])):
+        return None
+    worst = float(np.max(off))
     return Broken(vector, (), worst, f"{worst:.4g}")
 
 
