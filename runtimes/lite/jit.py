@@ -283,7 +283,13 @@ def _digest(function: FunctionType) -> str:
     values = {name: function.__globals__.get(name) for name in code.co_names}
     constants = {name: value for name, value in values.items() if isinstance(value, int | float | tuple)}
     fast = sorted(getattr(function, _MARK).get("fastmath", ()))
-    return repr((fast, code.co_code.hex(), code.co_consts, code.co_names, code.co_varnames, constants))
+    return repr((fast, *_stable(code), constants))
+
+
+def _stable(code: CodeType) -> tuple[object, ...]:
+    """Return what a code object says; one inside it would be shown with its address, which differs in every process."""
+    parts = tuple(_stable(part) if isinstance(part, CodeType) else part for part in code.co_consts)
+    return (code.co_code.hex(), parts, code.co_names, code.co_varnames)
 
 
 def _options(function: Callable[..., Any]) -> dict[str, Any]:

@@ -88,3 +88,13 @@ def test_checked_kernels_stop_at_the_end_of_an_array(tmp_path: Path) -> None:
     env = {**os.environ, jit.CHECKED_VARIABLE: "1", "NUMBA_CACHE_DIR": str(tmp_path)}
     run = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True)
     assert "IndexError" in run.stderr
+
+
+def test_a_function_inside_another_is_known_by_what_it_does_and_not_by_its_address() -> None:
+    @jit.helper
+    def outer(x: int) -> int:
+        return (lambda y: y + 12345)(x)
+
+    digest = jit._digest(outer)
+    assert "12345" in digest
+    assert " at 0x" not in digest
