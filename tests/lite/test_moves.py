@@ -29,9 +29,9 @@ X = np.arange(12, dtype=np.float32).reshape(3, 4)
 
 def test_a_shape_that_is_computed_goes_through_the_ops_behind_it() -> None:
     tensors = (f32("x", 3, 4), TensorDef("times", "int32", (2,)), f32("y", 1, 1), TensorDef("s", "int32", (2,)))
-    tensors += (one("value", 5), TensorDef("z", "int32", (1, 1)))
+    behind = (one("value", 5), TensorDef("z", "int32", (1, 1)))
     nodes = (Node("TILE", (0, 1), (2,)), Node("SHAPE", (2,), (3,), {"out_type": "int32"}), Node("FILL", (3, 4), (5,)))
-    session = Lite().open(write_model([Graph(tensors, nodes, (0, 1), (2, 5))]))
+    session = Lite().open(write_model([Graph((*tensors, *behind), nodes, (0, 1), (2, 5))]))
     for times in ([2, 1], [1, 3], [0, 1], [2, 1]):
         y, z = session.run([X, np.array(times, np.int32)])
         assert np.array_equal(y, np.tile(X, times))
