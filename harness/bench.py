@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from opconform.harness import budgets
+from opconform.harness import bench_lite, budgets
 from opconform.harness.bench_models import hello_model, one_op_model
+from opconform.harness.bench_networks import NETWORKS
 from opconform.harness.flatread import random_inputs, read_model
 from opconform.harness.isolate import Executor, connect
 from opconform.harness.model import Array, Produced
@@ -44,11 +45,17 @@ class Plan:
 
     repeats: int = 3
     quick: bool = False
+    models: tuple[Path, ...] = ()  # for `networks`: these instead of the built-in ones
 
     @property
     def ops(self) -> tuple[str, ...]:
         """Return the ops that `speed` runs."""
         return QUICK_OPS if self.quick else ("*",)
+
+    @property
+    def seconds(self) -> float:
+        """Return how long a pair of runtimes is timed in turn."""
+        return 0.02 if self.quick else bench_lite.SECONDS
 
     @property
     def invocations(self) -> int:
@@ -261,10 +268,32 @@ def _meters(stem: str, name: str, meters: Mapping[str, int]) -> Figures:
             yield Figure("models", f"{stem} {name} {meter}", meters[meter], unit)
 
 
+def layers(plan: Plan) -> Figures:
+    """Measure kernels of lite against XNNPACK: how many times faster lite runs one layer."""
+    rows = bench_lite.layer_rows(lambda layer: not plan.quick or layer.op in QUICK_OPS, plan.seconds)
+    yield from (Figure("layers", *row) for row in rows)
+
+
+def networks(plan: Plan) -> Figures:
+    """Measure whole models on lite against XNNPACK."""
+    built_in = sorted(models_folder().glob("*.tflite"))
+    rows = bench_lite.network_rows(plan.models, built_in, plan.quick, plan.seconds)
+    yield from (Figure("networks", *row) for row in rows)
+
+
+def memory(plan: Plan) -> Figures:
+    """Measure machine code and memory of lite on networks of MobileNet's form."""
+    names = [name for name in NETWORKS if "mobilenet" in name]
+    yield from (Figure("memory", *row) for row in bench_lite.memory_rows(names[2:3] if plan.quick else names))
+
+
 PARTS: Mapping[str, Callable[[Plan], Figures]] = {
     "overhead": overhead,
     "size": size,
     "models": models,
+    "layers": layers,
+    "networks": networks,
+    "memory": memory,
     "speed": speed,
 }
 
@@ -272,4 +301,10 @@ PARTS: Mapping[str, Callable[[Plan], Figures]] = {
 def as_json(described: Mapping[str, Any], plan: Plan, figures: Sequence[Figure]) -> dict[str, Any]:
     """Return what out/bench.json holds."""
     rounded = [replace(f, value=None if f.value is None else float(np.round(f.value, 3))) for f in figures]
-    return {"format": 1, "machine": dict(described), "plan": asdict(plan), "figures": [asdict(f) for f in rounded]}
+    return {"format": 1, "machine": dict(described), "plan": _plan(plan), "figures": [asdict(f) for f in rounded]}
+
+
+def _plan(plan: Plan) -> dict[str, Any]:
+    """Return the plan as JSON holds it; models by name."""
+    found = {"repeats": plan.repeats, "quick": plan.quick}
+    return {**found, "models": [path.name for path in plan.models]} if plan.models else found

@@ -136,15 +136,17 @@ def _options(layer: Layer) -> dict[str, object]:
             return {}
 
 
-def weights(shape: Shape, axis: int, depth: int, dtype: str, random: np.random.Generator) -> list[TensorDef]:
+def weights(
+    shape: Shape, axis: int, depth: int, dtype: str, random: np.random.Generator, scale: float = W_SCALE
+) -> list[TensorDef]:
     """Return random weights, symmetric per channel where quantized, and a bias for them."""
     outputs = shape[axis]
     if dtype == "float32":
         values = random.standard_normal(shape, np.float32) / math.sqrt(depth)
         return [TensorDef("w", dtype, shape, values), TensorDef("b", dtype, (outputs,), random.random(outputs))]
-    scales = tuple(W_SCALE * (1 + 0.1 * (n % 7)) for n in range(outputs))
+    scales = tuple(scale * (1 + 0.1 * (n % 7)) for n in range(outputs))
     steps = random.integers(-127, 128, shape)
-    bias_quant = Quant(tuple(X_SCALE * scale for scale in scales), (0,) * outputs, 0)
+    bias_quant = Quant(tuple(X_SCALE * step for step in scales), (0,) * outputs, 0)
     return [
         TensorDef("w", "int8", shape, steps, Quant(scales, (0,) * outputs, axis)),
         TensorDef("b", "int32", (outputs,), random.integers(-3000, 3000, outputs), bias_quant),
