@@ -58,13 +58,13 @@ def narrow_table(function: Function, x: Operand, out: Operand) -> Array:
 def interpolation_table(function: Function, x_scale: float, x_zero_point: int, out_scale: float) -> Array:
     """Return 513 samples over the range of int16, each corrected by half the interpolation error of its cell."""
     scale, low, high = np.float32(x_scale), -32768 - x_zero_point, 32767 - x_zero_point
-    start, end = scale * np.float32(low), scale * np.float32(high)
-    step = (end - start) / np.float32(512)
-    span = np.float32(out_scale) * np.float32(32767) - np.float32(out_scale) * np.float32(-32768)
-    to_steps = np.float32(65536) / span
-    index = np.arange(512, dtype=np.float32)
-    base = start + index * step
     with np.errstate(all="ignore"):
+        start, end = scale * np.float32(low), scale * np.float32(high)
+        step = (end - start) / np.float32(512)
+        span = np.float32(out_scale) * np.float32(32767) - np.float32(out_scale) * np.float32(-32768)
+        to_steps = np.float32(65536) / span
+        index = np.arange(512, dtype=np.float32)
+        base = start + index * step
         at = _evaluate(function, base) * to_steps
         middle = _round(_evaluate(function, base + step / np.float32(2)) * to_steps)
         following = _evaluate(function, start + (index + np.float32(1)) * step) * to_steps
