@@ -72,7 +72,7 @@ def test_a_model_that_one_runtime_refuses_is_a_figure_without_a_value(monkeypatc
 
 
 def test_given_models_take_the_place_of_the_built_in_ones(tmp_path: Path) -> None:
-    (model,) = [path for path in bench.models_folder().glob("digits_int8.tflite")]
+    model = bench.models_folder() / "digits_int8.tflite"
     bad = tmp_path / "bad.tflite"
     bad.write_bytes(b"no model at all")
     rows = list(bench_lite.network_rows([model, bad], [], False, 0.0))
