@@ -27,6 +27,7 @@ from opconform.runtimes.lite.quantize import (
     INT16,
     UINT8,
     check_quantized,
+    float32,
     float_range,
     integer_range,
     multiplier,
@@ -245,9 +246,16 @@ def _add_parameters(node: Node, a: Operand, b: Operand, out: Operand) -> list[in
 
 
 def _mul_parameters(node: Node, a: Operand, b: Operand, out: Operand) -> list[int]:
-    # TFLM forms both in double; LiteRT rounds the product of scales to float32: rare int16 values differ by one
-    real = a.scale * b.scale / out.scale if node.op == "MUL" else a.scale / (b.scale * out.scale)
+    # of MUL TFLM forms both in double; LiteRT rounds the product of scales to float32: rare int16 values differ by one
+    real = a.scale * b.scale / out.scale if node.op == "MUL" else _quotient_of_scales(node, a, b, out)
     return [a.zero_point, b.zero_point, out.zero_point, *multiplier(node, real)]
+
+
+def _quotient_of_scales(node: Node, a: Operand, b: Operand, out: Operand) -> float:
+    """Return what a quotient of stored values is multiplied by: in float32, as LiteRT does; TFLM has it in double."""
+    divisor = float32(b.scale * out.scale)
+    node.require(divisor > 0, f"the product of the scales {b.scale:g} and {out.scale:g} is too small")
+    return float32(a.scale / divisor)
 
 
 def prepare_select(node: Node) -> Prepared:
