@@ -194,8 +194,8 @@ def _one_slice(s: Slices, i: int) -> Any:
 
 
 def _finite(view: SlotView) -> Array:
-    values = np.asarray(view.values if view.values is not None else [0.0])
-    values = np.asarray(np.abs(values) if values.dtype.kind == "c" else values, dtype=np.float64)
+    found = np.asarray(view.values if view.values is not None else [0.0])
+    values: Array = np.asarray(np.abs(found) if found.dtype.kind == "c" else found, dtype=np.float64)
     return values[np.isfinite(values)]
 
 
