@@ -237,6 +237,36 @@ class Code:
         pairs = ir.VectorType(I16, 2 * self.lanes)
         return self.b.add(total, self.pair_products(self.b.bitcast(x, pairs), self.b.bitcast(w, pairs)))
 
+    def tiles_on(self, config: Value) -> None:
+        """Set all tile registers to the shapes in 64 bytes of configuration."""
+        self._tile("ldtilecfg", [], [config])
+
+    def tiles_off(self) -> None:
+        """Free the tile registers."""
+        self.b.call(self._declare("x86.tilerelease", ir.VoidType(), []), [])
+
+    def tile_zero(self, tile: int) -> None:
+        """Set a tile register to zeros."""
+        self._tile("tilezero", [tile], [])
+
+    def tile_load(self, tile: int, address: Value, pitch: Value) -> None:
+        """Load a tile register, row by row."""
+        self._tile("tileloadd64", [tile], [address, pitch])
+
+    def tile_store(self, tile: int, address: Value, pitch: Value) -> None:
+        """Store a tile register, row by row."""
+        self._tile("tilestored64", [tile], [address, pitch])
+
+    def tile_dot(self, total: int, x: int, w: int) -> None:
+        """Add the products of four unsigned bytes with four signed ones each to the int32 of a tile."""
+        self._tile("tdpbusd", [total, x, w], [])
+
+    def _tile(self, name: str, tiles: Sequence[int], place: Sequence[Value]) -> None:
+        given = [ir.Constant(I8, tile) for tile in tiles]
+        given += [self.b.inttoptr(address, I8.as_pointer()) for address in place[:1]] + list(place[1:])
+        kinds = [value.type for value in given]
+        self.b.call(self._declare(f"x86.{name}", ir.VoidType(), kinds), given)
+
     def pair_products(self, x: Value, w: Value) -> Value:
         """Return x[2i] * w[2i] + x[2i + 1] * w[2i + 1] of int16, as int32."""
         name = {8: "x86.avx2.pmadd.wd", 16: "x86.avx512.pmaddw.d.512"}.get(self.lanes)

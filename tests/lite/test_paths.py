@@ -57,7 +57,7 @@ def layer(one_op: Any, op: str, dtype: str, depth: int, outputs: int, seed: int)
     axis = 3 if op == "DEPTHWISE_CONV_2D" else 0
     y = (*x[:3], w[axis])
     if op == "FULLY_CONNECTED":
-        x, y = (random.integers(1, 20).item(), depth), (0, 0)
+        x = (random.integers(1, 80).item(), depth)
         y = (x[0], outputs)
     options = {**OPTIONS, "stride_h": 1} if op != "FULLY_CONNECTED" else {"keep_num_dims": False}
     if op == "DEPTHWISE_CONV_2D":
@@ -87,6 +87,16 @@ EXTENTS = ((1, 1), (3, 5), (4, 16), (8, 17), (17, 33), (37, 70))
 @pytest.mark.parametrize("op", LAYERS)
 def test_int8_layers_agree_with_plain_code_bit_for_bit(one_op: Any, path: str, op: str) -> None:
     for seed, (depth, outputs) in enumerate(EXTENTS):
+        model, x = layer(one_op, op, "int8", depth, outputs, seed)
+        assert np.array_equal(run(model, x), plain(model, x)), (depth, outputs)
+
+
+@pytest.mark.parametrize("op", ["CONV_2D", "FULLY_CONNECTED"])
+def test_int8_layers_that_fill_tile_registers_agree_with_plain_code_bit_for_bit(
+    one_op: Any, path: str, op: str
+) -> None:
+    # runs of whole rows and of parts of them, few and many outputs, pixels that are no multiple of a square
+    for seed, (depth, outputs) in enumerate(((32, 16), (64, 33), (100, 64), (128, 97))):
         model, x = layer(one_op, op, "int8", depth, outputs, seed)
         assert np.array_equal(run(model, x), plain(model, x)), (depth, outputs)
 

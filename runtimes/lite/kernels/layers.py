@@ -14,6 +14,7 @@ from opconform.runtimes.lite.jit import Number, helper, kernel
 from opconform.runtimes.lite.kernels.tiles import (
     CHANNEL,
     COLUMN,
+    PIXELS,
     PRESENT,
     RESULTS,
     SHIFT,
@@ -102,6 +103,7 @@ def set_places(places: Array, image: Number, first: Number, block: Number, p: Ar
 @helper
 def set_tiles(count: Number, few: Number, p: Array) -> None:
     """Cut a block into tiles and at most `few` single pixels."""
+    p[PIXELS] = count
     rest = count % p[TILE]
     p[SINGLES] = rest if rest <= few else 0
     p[TILES] = count // p[TILE] + np.int64(rest > few)

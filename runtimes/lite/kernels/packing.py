@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,14 +14,14 @@ from opconform.harness.model import Array, Shape
 from opconform.runtimes.lite import cpu
 from opconform.runtimes.lite.graph import Memory, Prepared, Step
 from opconform.runtimes.lite.jit import bind
-from opconform.runtimes.lite.kernels import layers, tiles
+from opconform.runtimes.lite.kernels import layers, squares_int8, tiles
 from opconform.runtimes.lite.planner import ALIGNMENT
 
 _INT32 = np.dtype(np.int32)
 #: Bytes of a band: what is read again and again should stay in the cache nearest to the processor but one.
 _BAND_BYTES = 96 * 1024
 #: Bytes that a vector load may run over the end of a band, whose values meet weights of zero.
-_SLACK = 64
+_SLACK = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +86,14 @@ class _Cut:
     pixel: int
     itemsize: int
     rows: int
+    tile: int
+    pitch: int = 0  # bytes from pixel to pixel, where it is the same at the ends of rows and of use
 
     def band_bytes(self, window: Window) -> int:
         """Return the size of the copy of a band."""
         lines = (self.rows - 1) * window.stride_h + window.reach[0]
-        return lines * window.padded[1] * self.pixel * self.itemsize + _SLACK if self.copy else _SLACK
+        beyond = squares_int8.PIXELS * self.pitch + _SLACK
+        return lines * window.padded[1] * self.pixel * self.itemsize + beyond if self.copy else _SLACK
 
 
 def _cut(window: Window, vectors: cpu.Vectors, pixel: int, itemsize: int, copy: bool) -> _Cut:
@@ -98,20 +101,20 @@ def _cut(window: Window, vectors: cpu.Vectors, pixel: int, itemsize: int, copy: 
     line = max(1, window.padded[1] * pixel * itemsize)
     fitting = (_BAND_BYTES // line - window.reach[0]) // window.stride_h + 1
     rows = min(window.rows, max(1, fitting, -(-layers.LARGEST_BLOCK // (2 * window.columns))))
-    return _Cut(vectors, copy, pixel, itemsize, rows if copy else window.rows)
+    return _Cut(vectors, copy, pixel, itemsize, rows if copy else window.rows, vectors.rows)
 
 
 def _parameters(window: Window, cut: _Cut, numbers: Numbers, head: Sequence[int], tail: Sequence[int]) -> Array:
     """Return p: `head` are taps and run, `tail` padding, what is added, groups, vector, panel and size of results."""
     pixels = cut.rows * window.columns
     blocks = -(-pixels // layers.LARGEST_BLOCK)
-    block = min(layers.LARGEST_BLOCK, -(-pixels // (blocks * cut.vectors.rows)) * cut.vectors.rows)
+    block = min(layers.LARGEST_BLOCK, -(-pixels // (blocks * cut.tile)) * cut.tile)
     padding, raised, groups, vector, panel, size = tail
-    p = [*head, numbers.zero_out, numbers.low, numbers.high, *[0] * (tiles.TILE_PARAMETERS - tiles.TILES)]
+    p = [*head, numbers.zero_out, numbers.low, numbers.high, *[0] * (tiles.PITCH - tiles.TILES), cut.pitch]
     p += [window.batch, window.height, window.width, window.channels, window.rows, window.columns, window.outputs]
     p += [window.stride_h, window.stride_w, window.top, window.left, window.reach[0]]
     p += [int(cut.copy), cut.rows, window.padded[1] if cut.copy else window.width, cut.pixel, padding, raised]
-    return np.array([*p, groups, cut.vectors.rows, vector, panel, block, cut.itemsize, size], np.int64)
+    return np.array([*p, groups, cut.tile, vector, panel, block, cut.itemsize, size], np.int64)
 
 
 def _taps(window: Window, pitch: int, pixel: int, merged: bool) -> list[int]:
@@ -132,10 +135,10 @@ def _aligned(shape: Sequence[int], dtype: np.dtype[np.generic]) -> Array:
     return raw[start : start + size].view(dtype).reshape(shape)
 
 
-def _panels(runs: Array, vector: int, unit: int) -> Array:
+def _panels(runs: Array, vector: int, unit: int, words: int) -> Array:
     """Pack [groups, outputs, taps, run] as [groups, panels, taps, words, vector, unit], zeros where none are."""
     groups, outputs, taps, run = runs.shape
-    panels, words = -(-outputs // vector), -(-run // unit)
+    panels = -(-outputs // vector)
     packed = _aligned((groups, panels, taps, words, vector, unit), runs.dtype)
     full = runs
     if panels * vector != outputs or words * unit != run:
@@ -177,13 +180,24 @@ def convolution(window: Window, numbers: Numbers) -> Prepared:
     taps = _taps(window, window.padded[1] if copy else window.width, window.channels, merged)
     runs = numbers.weights.reshape(window.groups, window.outputs // window.groups, len(taps), -1)
     vector, words = tiles.COLUMNS * vectors.lanes, -(-runs.shape[3] // unit)
+    squares = vectors.tiles and not real and _fills_squares(window, runs)
+    if squares:
+        even = window.stride_h * window.padded[1] == window.columns * window.stride_w
+        cut = replace(cut, tile=squares_int8.PIXELS, pitch=window.stride_w * window.channels if even else 0)
+        words = -(-words // squares_int8.WORDS) * squares_int8.WORDS
     raised = 128 if unit == 4 else 0
-    packed = _panels(runs.astype(np.int16) if unit == 2 else runs, vector, unit)
+    packed = _panels(runs.astype(np.int16) if unit == 2 else runs, vector, unit, words)
     tail = (numbers.zero_x + raised, raised, window.groups, vector, len(taps) * words * vector, 4 if real else 1)
     p = _parameters(window, cut, numbers, (len(taps), words), tail)
     sums = numbers.weights.reshape(window.outputs, -1).sum(axis=1, dtype=np.int64) if not real else packed
-    kernels = (layers.convolve_float, layers.convolve_int8)
+    kernels = (layers.convolve_float, squares_int8.convolve_squares if squares else layers.convolve_int8)
     return _bound(window, cut, numbers, _Packed(kernels, packed, taps, p, vector, window.groups, raised, sums))
+
+
+def _fills_squares(window: Window, runs: Array) -> bool:
+    """Tell whether most of a square of tile registers would be used."""
+    pixels, (_, outputs, _, run) = window.rows * window.columns, runs.shape
+    return pixels >= squares_int8.PIXELS // 2 and outputs >= tiles.COLUMNS * 8 and run % 64 in (0, *range(33, 64))
 
 
 def depthwise(window: Window, numbers: Numbers) -> Prepared:
@@ -221,13 +235,13 @@ def _bound(window: Window, cut: _Cut, numbers: Numbers, packed: _Packed) -> Prep
     """Return the layer with its constants; memory is bound to it later."""
     shape: Shape = (window.batch, window.rows, window.columns, window.outputs)
     width = -(-(window.outputs // packed.groups) // packed.vector) * packed.vector
-    common = (np.array(packed.taps, np.int64) * cut.itemsize, np.zeros(layers.PLACES, np.int64), packed.p)
+    shared = (np.array(packed.taps, np.int64) * cut.itemsize, np.zeros(layers.PLACES, np.int64), packed.p)
     if numbers.bounds is not None:
         bounds, bias = numbers.bounds, _spread(numbers.bias, packed.groups, width, numbers.bias.dtype)
 
         def build_float(m: Memory) -> Step:
             x, band = m.inputs[0].view(np.int32), m.scratch[0].view(np.int32)
-            return bind(packed.kernels[0], x, packed.weights, bias, m.outputs[0], band, bounds, *common)
+            return bind(packed.kernels[0], x, packed.weights, bias, m.outputs[0], band, bounds, *shared)
 
         return Prepared((shape,), build_float, (cut.band_bytes(window),))
     folded = numbers.bias - (numbers.zero_x + packed.raised) * packed.sums
@@ -236,6 +250,9 @@ def _bound(window: Window, cut: _Cut, numbers: Numbers, packed: _Packed) -> Prep
 
     def build(m: Memory) -> Step:
         band = m.scratch[0].view(band_type)
+        common: tuple[Array, ...] = shared
+        if packed.kernels[1] is squares_int8.convolve_squares:
+            common = (squares_int8.configuration(), _aligned((squares_int8.SCRATCH,), np.dtype(np.uint8)), *shared)
         return bind(packed.kernels[1], m.inputs[0], packed.weights, *per_channel, m.outputs[0], band, *common)
 
     return Prepared((shape,), build, (cut.band_bytes(window),))

@@ -30,14 +30,16 @@ RESULTS = 160
 # pixels, where its weights and channels are, how many bytes into a pixel it reads and writes, how many channels it has
 TAPS, RUN, ZERO_OUT, LOW, HIGH = 0, 1, 2, 3, 4
 TILES, SINGLES, WEIGHT, CHANNEL, SHIFT, COLUMN, PRESENT = 5, 6, 7, 8, 9, 10, 11
-TILE_PARAMETERS = 12
+# for tile registers: pixels of the block, and bytes from each to the next where that is one number, else 0
+PIXELS, PITCH = 12, 13
+TILE_PARAMETERS = 14
 
 Multiply = Callable[[Value, Value, Value], Value]
 #: Writes results: the vectors of a tile row by row, the address of each row.
 Finish = Callable[[list[Value], list[Value]], None]
 
 
-def _number(code: Code, p: Value, index: int) -> Value:
+def number(code: Code, p: Value, index: int) -> Value:
     return code.scalar(code.b.add(p, code.number(8 * index)), I64)
 
 
@@ -47,7 +49,7 @@ def _starts(code: Code, rows: int, base: Value, places: Value, first: Value) -> 
     return [code.b.add(base, code.scalar(code.b.add(at, code.number(8 * m)), I64)) for m in range(rows)]
 
 
-def _vectors(code: Code, values: Value, first: Value, kind: Value, columns: int) -> list[Value]:
+def vectors(code: Code, values: Value, first: Value, kind: Value, columns: int) -> list[Value]:
     """Load the vectors that belong to the output channels from `first` on."""
     at = code.at(values, first, 4)
     return [code.load(code.b.add(at, code.number(4 * code.lanes * n)), kind) for n in range(columns)]
@@ -58,7 +60,7 @@ class _Sums:
 
     def __init__(self, code: Code, kind: Value, multiply: Multiply, columns: int, taps: Value, p: Value) -> None:
         self.code, self.kind, self.multiply, self.columns = code, kind, multiply, columns
-        self.taps, self.count, self.run = taps, _number(code, p, TAPS), _number(code, p, RUN)
+        self.taps, self.count, self.run = taps, number(code, p, TAPS), number(code, p, RUN)
 
     def _step(self, bases: Sequence[Value], state: list[Value]) -> list[Value]:
         """Take one word of every row: state is its offset in bytes, the address of the weights, and the sums."""
@@ -102,8 +104,8 @@ def _block(code: Code, sums: _Sums, start: list[Value], finish: Finish, addresse
     """Write all tiles of a block, then its single pixels. `start` are the first sums of one row."""
     b, (x, w, out, places, p) = code.b, addresses
     rows = code.vectors.rows
-    x, out = b.add(x, _number(code, p, SHIFT)), b.add(out, _number(code, p, COLUMN))
-    weights, tiles = code.at(w, _number(code, p, WEIGHT), 4), _number(code, p, TILES)
+    x, out = b.add(x, number(code, p, SHIFT)), b.add(out, number(code, p, COLUMN))
+    weights, tiles = code.at(w, number(code, p, WEIGHT), 4), number(code, p, TILES)
     results = code.number(RESULTS)
 
     def tile(index: Value, _: list[Value]) -> list[Value]:
@@ -124,18 +126,18 @@ def _block(code: Code, sums: _Sums, start: list[Value], finish: Finish, addresse
         return []
 
     code.repeat(tiles, [], tile)
-    code.repeat(_number(code, p, SINGLES), [], single)
+    code.repeat(number(code, p, SINGLES), [], single)
 
 
 def _either_width(code: Code, p: Value, write: Callable[[int], None]) -> None:
     """Write a block for one vector of output channels and for two; which one runs depends on how many there are."""
-    narrow = code.b.icmp_signed("<=", _number(code, p, PRESENT), code.number(code.lanes))
+    narrow = code.b.icmp_signed("<=", number(code, p, PRESENT), code.number(code.lanes))
     code.either(narrow, lambda: write(1), lambda: write(COLUMNS))
 
 
-def _store(code: Code, value: Value, address: Value, column: int, size: int, p: Value) -> None:
+def store(code: Code, value: Value, address: Value, column: int, size: int, p: Value) -> None:
     """Store one vector of a row, up to the last channel that there is."""
-    present = code.b.sub(_number(code, p, PRESENT), code.number(column * code.lanes))
+    present = code.b.sub(number(code, p, PRESENT), code.number(column * code.lanes))
     code.store_first(value, code.b.add(address, code.number(size * column * code.lanes)), present)
 
 
@@ -154,18 +156,18 @@ def block_float(
         def finish(total: list[Value], addresses: list[Value]) -> None:
             for n, value in enumerate(total):
                 limited = code.minimum(code.maximum(value, low), high)
-                _store(code, limited, addresses[n // columns], n % columns, 4, p)
+                store(code, limited, addresses[n // columns], n % columns, 4, p)
 
-        start = _vectors(code, bias, _number(code, p, CHANNEL), F32, columns)
+        start = vectors(code, bias, number(code, p, CHANNEL), F32, columns)
         _block(code, _Sums(code, F32, code.fma, columns, taps, p), start, finish, (x, w, out, places, p))
 
     _either_width(code, p, write)
 
 
-def _small(code: Code, total: Value, factor: Value, shift: Value, p: Value) -> Value:
+def small(code: Code, total: Value, factor: Value, shift: Value, p: Value) -> Value:
     """Return int8 of int32 sums with double rounding."""
     b = code.b
-    zero, low, high = [b.trunc(_number(code, p, n), I32) for n in (ZERO_OUT, LOW, HIGH)]
+    zero, low, high = [b.trunc(number(code, p, n), I32) for n in (ZERO_OUT, LOW, HIGH)]
     limits = [code.splat(b.sub(limit, zero)) for limit in (low, high)]
     value = code.clamp_integer(code.rescaled(total, factor, shift), *limits)
     return b.trunc(b.add(value, code.splat(zero)), ir.VectorType(I8, code.lanes))
@@ -180,15 +182,15 @@ def block_int8(code: Code, x: Value, w: Value, bias: Value, factor: Value, shift
         return code.dot(total, value, column)
 
     def write(columns: int) -> None:
-        channel = _number(code, p, CHANNEL)
-        factors, shifts = (_vectors(code, values, channel, I32, columns) for values in (factor, shift))
+        channel = number(code, p, CHANNEL)
+        factors, shifts = (vectors(code, values, channel, I32, columns) for values in (factor, shift))
 
         def finish(total: list[Value], addresses: list[Value]) -> None:
             for n, value in enumerate(total):
-                small = _small(code, value, factors[n % columns], shifts[n % columns], p)
-                _store(code, small, addresses[n // columns], n % columns, 1, p)
+                result = small(code, value, factors[n % columns], shifts[n % columns], p)
+                store(code, result, addresses[n // columns], n % columns, 1, p)
 
-        start = _vectors(code, bias, channel, I32, columns)
+        start = vectors(code, bias, channel, I32, columns)
         _block(code, _Sums(code, I32, multiply, columns, taps, p), start, finish, (x, w, out, places, p))
 
     _either_width(code, p, write)
@@ -201,7 +203,7 @@ Strip = Callable[[list[Value], list[Value], Value, Value], None]
 def _strips(code: Code, x: Value, out: Value, places: Value, p: Value, strip: Strip) -> None:
     """Write all channels of the pixels of a block; the last vector is moved back to end with the channels."""
     b, rows, lanes = code.b, code.vectors.rows, code.lanes
-    channels = _number(code, p, RUN)
+    channels = number(code, p, RUN)
     vectors = b.udiv(b.add(channels, code.number(lanes - 1)), code.number(lanes))
 
     def tile(index: Value, _: list[Value]) -> list[Value]:
@@ -217,7 +219,7 @@ def _strips(code: Code, x: Value, out: Value, places: Value, p: Value, strip: St
         code.repeat(vectors, [], vector)
         return []
 
-    code.repeat(_number(code, p, TILES), [], tile)
+    code.repeat(number(code, p, TILES), [], tile)
 
 
 @emitted
@@ -226,7 +228,7 @@ def strips_float(
 ) -> None:
     """Write float32 outputs of a block of pixels; w holds RUN channels for each tap."""
     b = code.b
-    width = b.mul(_number(code, p, RUN), code.number(4))
+    width = b.mul(number(code, p, RUN), code.number(4))
     low, high = _limits(code, bounds)
 
     def strip(bases: list[Value], results: list[Value], _: Value, channel: Value) -> None:
@@ -239,10 +241,10 @@ def strips_float(
             values = [code.load(b.add(base, offset), F32) for base in bases]
             return [b.add(weights, width), *[code.fma(v, filters, s) for v, s in zip(values, sums, strict=True)]]
 
-        start = _vectors(code, bias, channel, F32, 1) * len(bases)
-        sums = code.repeat(_number(code, p, TAPS), [b.add(w, bytes_in), *start], tap)[1:]
+        start = vectors(code, bias, channel, F32, 1) * len(bases)
+        sums = code.repeat(number(code, p, TAPS), [b.add(w, bytes_in), *start], tap)[1:]
         for total, to in zip(sums, results, strict=True):
-            _store(code, code.minimum(code.maximum(total, low), high), b.add(to, bytes_in), 0, 4, p)
+            store(code, code.minimum(code.maximum(total, low), high), b.add(to, bytes_in), 0, 4, p)
 
     _strips(code, x, out, places, p, strip)
 
@@ -253,7 +255,7 @@ def strips_int8(code: Code, x: Value, w: Value, bias: Value, factor: Value, shif
     out, taps, places, p = rest
     b, lanes = code.b, code.lanes
     zipped = [lane // 2 + (lanes if lane % 2 else 0) for lane in range(2 * lanes)]
-    pairs = b.udiv(_number(code, p, TAPS), code.number(2))
+    pairs = b.udiv(number(code, p, TAPS), code.number(2))
 
     def strip(bases: list[Value], results: list[Value], number: Value, channel: Value) -> None:
         def pair(index: Value, state: list[Value]) -> list[Value]:
@@ -269,10 +271,10 @@ def strips_int8(code: Code, x: Value, w: Value, bias: Value, factor: Value, shif
             return [b.add(weights, code.number(4 * lanes)), *grown]
 
         weights = code.at(w, b.mul(number, pairs), 4 * lanes)
-        start = _vectors(code, bias, channel, I32, 1) * len(bases)
+        start = vectors(code, bias, channel, I32, 1) * len(bases)
         sums = code.repeat(pairs, [weights, *start], pair)[1:]
-        factors, shifts = (_vectors(code, values, channel, I32, 1)[0] for values in (factor, shift))
+        factors, shifts = (vectors(code, values, channel, I32, 1)[0] for values in (factor, shift))
         for total, to in zip(sums, results, strict=True):
-            _store(code, _small(code, total, factors, shifts, p), b.add(to, channel), 0, 1, p)
+            store(code, small(code, total, factors, shifts, p), b.add(to, channel), 0, 1, p)
 
     _strips(code, x, out, places, p, strip)
