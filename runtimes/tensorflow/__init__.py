@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from opconform.harness.model import DTYPES, STRING_BYTES, Array
+from opconform.harness.model import STRING_BYTES, Array
 from opconform.harness.runtime import InvalidModel, Manifest, Unavailable, Unsupported
 from opconform.runtimes.tensorflow.graph import Graph, Node, read_graph
 
@@ -59,8 +59,9 @@ class Session:
         tensors |= {number: _tensor(data) for number, data in zip(graph.inputs, inputs, strict=True)}
         for node in graph.nodes:
             found = _run(node, tensors)
-            for number, value in zip(node.outputs, found, strict=True):
-                tensors[number] = value
+            if len(found) != len(node.outputs):
+                raise InvalidModel(f"{node.op} has {len(node.outputs)} outputs, in TensorFlow {len(found)}")
+            tensors |= dict(zip(node.outputs, found, strict=True))
         return [_array(tensors[number]) for number in graph.outputs]
 
     def meters(self) -> Mapping[str, int]:
@@ -76,10 +77,16 @@ def _run(node: Node, tensors: Mapping[int, Any]) -> tuple[Any, ...]:
     arguments = [tensors[number] if number >= 0 else None for number in node.inputs]
     try:
         found = _kernels()[node.op](tf, arguments, node.options, node)
-    except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError, ValueError, TypeError, IndexError) as error:
-        text = " ".join(str(error).split())[:300]
-        raise (Unsupported if isinstance(error, tf.errors.UnimplementedError) else InvalidModel)(text) from error
+    except (tf.errors.UnimplementedError, tf.errors.NotFoundError) as error:  # the latter: no kernel of the dtype
+        raise Unsupported(_one_line(error)) from error
+    # An integer division by zero is an internal error to it.
+    except (tf.errors.InvalidArgumentError, tf.errors.InternalError, ValueError, TypeError, IndexError) as error:
+        raise InvalidModel(_one_line(error)) from error
     return tuple(found) if isinstance(found, tuple | list) else (found,)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 def _kernels() -> Mapping[str, Any]:
@@ -95,11 +102,11 @@ def _tensor(data: Array) -> Any:
 
 def _array(value: Any) -> Array:
     array = np.asarray(value.numpy())
-    if array.dtype != object:
+    if value.dtype != _package().string:
         return array.copy()
     if any(len(text) > STRING_BYTES for text in array.reshape(-1)):
         raise Unsupported(f"an output holds a string of more than {STRING_BYTES} bytes")
-    return array.astype(DTYPES["string"][0])
+    return array.astype(f"S{STRING_BYTES}")
 
 
 def _package() -> Any:

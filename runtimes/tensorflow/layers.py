@@ -52,16 +52,32 @@ def _transpose_conv(tf: Any, x: Arguments, options: Options, node: Any) -> Any:
     return _finished(tf, y, x[3] if len(x) > 3 else None, options["activation"])
 
 
+def _dilated(tf: Any, weights: Any, dilations: Sequence[int]) -> Any:
+    """Put dilation - 1 zeros between the cells of a filter [d, h, w, ...]: its kernels take strides or dilations."""
+    for axis, step in enumerate(dilations):
+        shape = [int(n) for n in weights.shape]
+        pads = [[0, step - 1 if n == axis + 1 else 0] for n in range(len(shape) + 1)]
+        apart = tf.pad(tf.expand_dims(weights, axis + 1), pads)
+        merged = tf.reshape(apart, [*shape[:axis], shape[axis] * step, *shape[axis + 1 :]])
+        weights = tf.gather(merged, tf.range(shape[axis] * step - step + 1), axis=axis)
+    return weights
+
+
 def _conv_3d(tf: Any, x: Arguments, options: Options, node: Any) -> Any:
-    strides = [options["stride_d"], *_strides(options)]
-    dilations = [options["dilation_d"], options["dilation_h"], options["dilation_w"]]
-    y = tf.nn.convolution(x[0], x[1], strides, options["padding"], dilations=dilations)
+    """Filters come as [d, h, w, in, out]."""
+    strides = [1, options["stride_d"], *_strides(options), 1]
+    weights = _dilated(tf, x[1], [options[f"dilation_{axis}"] for axis in "dhw"])
+    y = tf.raw_ops.Conv3D(input=x[0], filter=weights, strides=strides, padding=options["padding"])
     return _finished(tf, y, _third(x), options["activation"])
 
 
 def _conv_3d_transpose(tf: Any, x: Arguments, options: Options, node: Any) -> Any:
-    strides = [options["stride_d"], *_strides(options)]
-    y = tf.nn.conv3d_transpose(x[2], x[1], x[0], strides, options["padding"])
+    """Inputs are the output's shape, filters [d, h, w, out, in], the input, and perhaps a bias."""
+    strides = [1, options["stride_d"], *_strides(options), 1]
+    weights = _dilated(tf, x[1], [options[f"dilation_{axis}"] for axis in "dhw"])
+    y = tf.raw_ops.Conv3DBackpropInputV2(
+        input_sizes=x[0], filter=weights, out_backprop=x[2], strides=strides, padding=options["padding"]
+    )
     return _finished(tf, y, x[3] if len(x) > 3 else None, options["activation"])
 
 
@@ -74,7 +90,8 @@ def _fully_connected(tf: Any, x: Arguments, options: Options, node: Any) -> Any:
 
 
 def _batch_matmul(tf: Any, x: Arguments, options: Options, node: Any) -> Any:
-    return tf.matmul(*x, transpose_a=bool(options["adj_x"]), transpose_b=bool(options["adj_y"]))
+    a, b = (tf.cast(part, tf.int32) if part.dtype == tf.int8 else part for part in x)  # int8 gives int32 here
+    return tf.matmul(a, b, transpose_a=bool(options["adj_x"]), transpose_b=bool(options["adj_y"]))
 
 
 def _pooled(kind: str) -> Callable[[Any, Arguments, Options, Any], Any]:

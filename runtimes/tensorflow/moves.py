@@ -9,6 +9,11 @@ Arguments = Sequence[Any]
 Options = Mapping[str, Any]
 
 
+def whole(x: Any) -> int:
+    """Return the number in a scalar or in a vector of one element. Raises ValueError for more."""
+    return int(x.numpy().reshape(()))
+
+
 def _ints(x: Any) -> list[int]:
     return [int(n) for n in x.numpy().reshape(-1)]
 
@@ -27,7 +32,7 @@ def _mirror_pad(tf: Any, x: Arguments, options: Options, node: Any) -> Any:
 
 
 def _one_hot(tf: Any, x: Arguments, options: Options, node: Any) -> Any:
-    return tf.one_hot(x[0], int(x[1]), on_value=x[2], off_value=x[3], axis=options["axis"])
+    return tf.one_hot(x[0], whole(x[1]), on_value=x[2], off_value=x[3], axis=options["axis"])
 
 
 def _reshape(tf: Any, x: Arguments, options: Options, node: Any) -> Any:
@@ -43,11 +48,11 @@ def _shape(tf: Any, x: Arguments, options: Options, node: Any) -> Any:
 
 
 def _split(tf: Any, x: Arguments, options: Options, node: Any) -> Any:
-    return tuple(tf.split(x[1], options["num_splits"], axis=int(x[0])))
+    return tuple(tf.split(x[1], options["num_splits"], axis=whole(x[0])))
 
 
 def _split_v(tf: Any, x: Arguments, options: Options, node: Any) -> Any:
-    return tuple(tf.split(x[0], _ints(x[1]), axis=int(x[2])))
+    return tuple(tf.split(x[0], _ints(x[1]), axis=whole(x[2])))
 
 
 def _squeeze(tf: Any, x: Arguments, options: Options, node: Any) -> Any:
@@ -60,7 +65,8 @@ def _strided_slice(tf: Any, x: Arguments, options: Options, node: Any) -> Any:
 
 
 def _topk(tf: Any, x: Arguments, options: Options, node: Any) -> Any:
-    return tuple(tf.math.top_k(x[0], k=int(x[1]), sorted=True))
+    values, indices = tf.math.top_k(x[0], k=whole(x[1]), sorted=True)
+    return values, tf.cast(indices, tf.as_dtype(node.dtypes[1]))
 
 
 def _unique(tf: Any, x: Arguments, options: Options, node: Any) -> Any:
@@ -94,7 +100,7 @@ KERNELS: Mapping[str, Kernel] = {
     "DEPTH_TO_SPACE": lambda tf, x, options, node: tf.nn.depth_to_space(x[0], options["block_size"]),
     "DYNAMIC_UPDATE_SLICE": _update_slice,
     "EMBEDDING_LOOKUP": _embedding,
-    "EXPAND_DIMS": lambda tf, x, options, node: tf.expand_dims(x[0], int(x[1])),
+    "EXPAND_DIMS": lambda tf, x, options, node: tf.expand_dims(x[0], whole(x[1])),
     "FILL": lambda tf, x, options, node: tf.fill(*x),
     "GATHER": _gather,
     "GATHER_ND": lambda tf, x, options, node: tf.gather_nd(*x),
@@ -104,7 +110,7 @@ KERNELS: Mapping[str, Kernel] = {
     "ONE_HOT": _one_hot,
     "PACK": lambda tf, x, options, node: tf.stack(list(x), axis=options["axis"]),
     "PAD": lambda tf, x, options, node: tf.pad(*x),
-    "PADV2": lambda tf, x, options, node: tf.pad(x[0], x[1], constant_values=x[2]),
+    "PADV2": lambda tf, x, options, node: tf.pad(x[0], x[1], constant_values=tf.reshape(x[2], [])),
     "RANGE": lambda tf, x, options, node: tf.range(*x),
     "RESHAPE": _reshape,
     "REVERSE_SEQUENCE": _reverse_sequence,

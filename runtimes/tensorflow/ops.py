@@ -18,7 +18,7 @@ def activated(tf: Any, x: Any, activation: str) -> Any:
     clamp = {"RELU": (0, None), "RELU6": (0, 6), "RELU_N1_TO_1": (-1, 1)}.get(activation)
     if clamp is None:
         return x
-    low = tf.maximum(x, tf.cast(clamp[0], x.dtype))
+    low = tf.maximum(x, tf.cast(max(clamp[0], x.dtype.min), x.dtype))
     return low if clamp[1] is None else tf.minimum(low, tf.cast(clamp[1], x.dtype))
 
 
@@ -45,7 +45,7 @@ def _placed(path: str) -> Kernel:
     """Return a kernel of ARG_MAX or ARG_MIN."""
 
     def run(tf: Any, x: Sequence[Any], options: Mapping[str, Any], node: Any) -> Any:
-        return getattr(tf.math, path)(x[0], axis=int(x[1]), output_type=tf.as_dtype(options["output_type"]))
+        return getattr(tf.math, path)(x[0], axis=moves.whole(x[1]), output_type=tf.as_dtype(options["output_type"]))
 
     return run
 
@@ -74,7 +74,8 @@ def _leaky(tf: Any, x: Sequence[Any], options: Mapping[str, Any], node: Any) -> 
 
 
 def _cumsum(tf: Any, x: Sequence[Any], options: Mapping[str, Any], node: Any) -> Any:
-    return tf.math.cumsum(x[0], axis=int(x[1]), exclusive=bool(options["exclusive"]), reverse=bool(options["reverse"]))
+    flags = {name: bool(options[name]) for name in ("exclusive", "reverse")}
+    return tf.math.cumsum(x[0], axis=moves.whole(x[1]), **flags)
 
 
 def _select(tf: Any, x: Sequence[Any], options: Mapping[str, Any], node: Any) -> Any:
@@ -97,9 +98,15 @@ def _rfft(tf: Any, x: Sequence[Any], options: Mapping[str, Any], node: Any) -> A
     return tf.signal.rfft2d(x[0], fft_length=x[1])
 
 
+def _divided(tf: Any, x: Sequence[Any], options: Mapping[str, Any], node: Any) -> Any:
+    """Quotients of integers are cut towards zero."""
+    divide = tf.truncatediv if x[0].dtype.is_integer else tf.math.divide
+    return activated(tf, divide(*x), options["activation"])
+
+
 def _segments(path: str) -> Kernel:
     def run(tf: Any, x: Sequence[Any], options: Mapping[str, Any], node: Any) -> Any:
-        return getattr(tf.math, path)(x[0], x[1], num_segments=int(x[2]))
+        return getattr(tf.math, path)(x[0], x[1], num_segments=moves.whole(x[2]))
 
     return run
 
@@ -134,7 +141,6 @@ _BINARY = {
     "ADD": "math.add",
     "ATAN2": "math.atan2",
     "BITWISE_XOR": "bitwise.bitwise_xor",
-    "DIV": "math.divide",
     "EQUAL": "math.equal",
     "FLOOR_DIV": "math.floordiv",
     "FLOOR_MOD": "math.floormod",
@@ -166,6 +172,7 @@ KERNELS: Mapping[str, Kernel] = {
     "BUCKETIZE": _bucketize,
     "CAST": _cast,
     "CUMSUM": _cumsum,
+    "DIV": _divided,
     "GELU": _gelu,
     "HARD_SWISH": _hard_swish,
     "LEAKY_RELU": _leaky,

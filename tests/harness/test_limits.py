@@ -8,7 +8,7 @@ import pytest
 from opconform.harness import registry
 from opconform.harness.expr import compile_expression
 from opconform.harness.limits import LimitError, declared_limit, environment
-from opconform.harness.model import Case, Input, Quant, Shape, TensorType
+from opconform.harness.model import DTYPES, Array, Case, Input, Quant, Shape, TensorType
 from opconform.harness.runtime import Limit, Manifest
 
 
@@ -48,6 +48,26 @@ def test_the_four_names_of_every_case() -> None:
 def test_a_case_without_quantized_tensors_is_not_quantized() -> None:
     plain = TensorType("x", "int8", (2,))
     assert not environment(Case("OP/r/0", "OP", "r", {}, {}, (Input(plain, "input"),), (plain,), ()))["quantized"]
+
+
+@pytest.mark.parametrize(
+    ("values", "holds"),
+    [
+        (np.asarray([0.0, 2.0**-126], np.float32), False),
+        (np.asarray([1.0, -(2.0**-127)], np.float32), True),
+        (np.asarray([2.0**-130], DTYPES["bfloat16"][0]), True),
+        (np.asarray([1e-45], np.float64), True),
+        (np.asarray([1 + 1e-45j], np.complex64), True),
+        (np.asarray([2.0**-24], np.float16), False),
+        (np.asarray([float("nan"), float("inf")], np.float32), False),
+        (np.asarray([1], np.int32), False),
+    ],
+)
+def test_subnormal_numbers_are_seen_whether_fed_or_constant(values: Array, holds: bool) -> None:
+    tensor = TensorType("x", "float32", values.shape)
+    fed = Case("OP/r/0", "OP", "r", {}, {}, (Input(tensor, "input"),), (tensor,), ((values,),))
+    constant = Case("OP/r/0", "OP", "r", {}, {}, (Input(tensor, "constant", values),), (tensor,), ())
+    assert environment(fed)["subnormal"] is environment(constant)["subnormal"] is holds
 
 
 def test_a_limit_of_other_rows_is_not_computed() -> None:
