@@ -88,7 +88,7 @@ class Call:
 
     def __init__(self, words: Array, alive: tuple[object, ...]) -> None:
         self.words, self._alive = words, alive
-        self._run, self._address = _caller(), ctypes.c_void_p(words.ctypes.data)
+        self._run, self._address = _caller(), ctypes.c_void_p(words.__array_interface__["data"][0])
 
     def __call__(self) -> None:
         self._run(self._address)

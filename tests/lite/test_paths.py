@@ -92,9 +92,7 @@ def test_int8_layers_agree_with_plain_code_bit_for_bit(one_op: Any, path: str, o
 
 
 @pytest.mark.parametrize("op", ["CONV_2D", "FULLY_CONNECTED"])
-def test_int8_layers_that_fill_tile_registers_agree_with_plain_code_bit_for_bit(
-    one_op: Any, path: str, op: str
-) -> None:
+def test_int8_layers_that_fill_tile_registers_agree_with_plain_code(one_op: Any, path: str, op: str) -> None:
     # runs of whole rows and of parts of them, few and many outputs, pixels that are no multiple of a square
     for seed, (depth, outputs) in enumerate(((32, 16), (64, 33), (100, 64), (128, 97))):
         model, x = layer(one_op, op, "int8", depth, outputs, seed)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -129,9 +130,9 @@ def _taps(window: Window, pitch: int, pixel: int, merged: bool) -> list[int]:
 
 def _aligned(shape: Sequence[int], dtype: np.dtype[np.generic]) -> Array:
     """Return zeros that start where vectors are loaded fastest."""
-    size = int(np.prod(shape)) * dtype.itemsize
+    size = math.prod(shape) * dtype.itemsize
     raw = np.zeros(size + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
+    start = -raw.__array_interface__["data"][0] % ALIGNMENT
     return raw[start : start + size].view(dtype).reshape(shape)
 
 
@@ -152,7 +153,7 @@ def _spread(values: Array | tuple[()], groups: int, width: int, dtype: np.dtype[
     """Return values per output channel with zeros behind each group, up to `width`; int32 wraps."""
     parts = np.asarray(values).reshape(groups, -1)
     spread = _aligned((groups, width), dtype)
-    spread[:, : parts.shape[1]] = parts.astype(dtype)
+    np.copyto(spread[:, : parts.shape[1]], parts, casting="unsafe")
     return spread.reshape(-1)
 
 
