@@ -116,6 +116,12 @@ def test_equal_scores_come_by_position_and_low_ones_not_at_all():
     assert suppressed([FAR, UNIT, FLAT], [0.5, 0.5, 0.1], 3, 0.5, least=0.1) == ([0, 1, 0], [0.5, 0.5, 0.0], 2)
 
 
+def test_soft_suppression_rules_no_box_out_by_its_overlap():
+    indices, kept, count = suppressed([UNIT, SAME], [0.9, 0.8], 2, 0.0, sigma=0.5)
+    assert (indices, count) == ([0, 1], 2)
+    assert kept == pytest.approx([0.9, 0.8 * np.exp(-1)])
+
+
 def test_soft_suppression_lowers_scores_and_order():
     indices, kept, count = suppressed([UNIT, SAME, FAR], [0.9, 0.8, 0.7], 3, 1.0, sigma=0.5)
     assert indices == [0, 2, 1]

@@ -111,7 +111,7 @@ def suppress(
             shared = overlap(boxes, best, np.int64(chosen[j]))
             if shared > 0 and sigma[0] > 0:
                 score = np.float32(score * np.float32(exp64(np.float64(shared * shared) * (-0.5 / sigma[0]))))
-            out = shared > most_shared[0] or not score > least[0]
+            out = (sigma[0] <= 0 and shared > most_shared[0]) or not score > least[0]
             j -= 1
         seen[best] = held
         if out:

@@ -94,13 +94,18 @@ def _suppress(
 def _weaken(
     box: _Candidate, boxes: Array, chosen: list[tuple[int, float]], overlap: float, least: float, sigma: float
 ) -> _Candidate | None:
-    """Compare a candidate with the boxes chosen since it was last looked at, the latest first; None: it is out."""
+    """Compare a candidate with the boxes chosen since it was last looked at, the latest first; None: it is out.
+
+    A sigma above 0 lowers scores and rules no box out by its overlap (tf.raw_ops.NonMaxSuppressionV5).
+    """
     score, factors = box.score, box.factors
     for index, _ in reversed(chosen[box.compared :]):
-        shared = _decided_overlap(boxes[box.index], boxes[index], overlap)
-        if shared > overlap:
-            return None
-        if sigma > 0 and shared > 0:
+        if sigma <= 0:
+            if _decided_overlap(boxes[box.index], boxes[index], overlap) > overlap:
+                return None
+            continue
+        shared = float(_overlap(boxes[box.index], boxes[index], np.float64))
+        if shared > 0:
             factors = (*factors, shared)
             score *= float(np.exp(-0.5 / sigma * shared**2))
             if not _above(score, least, True):
