@@ -117,5 +117,5 @@ def test_more_elements_than_any_machine_holds_are_declined() -> None:
 
 
 def test_an_unknown_operator_is_declined_by_its_code() -> None:
-    with pytest.raises(Unsupported, match="operator with the builtin code 77 is not supported"):
-        Lite().open(graph(Node("ADD", (0, 1), (2,), code=77)))
+    with pytest.raises(Unsupported, match="operator with the builtin code 177 is not supported"):
+        Lite().open(graph(Node("ADD", (0, 1), (2,), code=177)))

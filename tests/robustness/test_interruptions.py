@@ -142,7 +142,7 @@ def test_a_seed_beyond_64_bits_and_a_runtime_named_twice_are_taken(user: SimpleN
 def test_a_defect_of_opconform_itself_is_one_line_that_says_where(
     one_line: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken() -> None:
+    def broken(*_: object) -> None:
         raise RuntimeError("must not happen")
 
     monkeypatch.setattr("opconform.harness.cli.run.load_all", broken)
