@@ -126,7 +126,8 @@ def test_the_smoke_tier_gives_misconduct_its_verdict(name: str, verdict: str, or
 
 
 def test_the_smoke_tier_catches_what_is_always_wrong_on_every_row_of_an_integer_op(oracle: Oracle) -> None:
-    for row in load_all()["ABS"].rows:
+    rows = [row for row in load_all()["ABS"].rows if row != "float16"]  # which the runtime behind the fake lacks
+    for row in rows:
         found = smoke(oracle, f"ABS/{row}", [seat("always_wrong", "fakes.py")], seed=1)["always_wrong"]
         assert any(kind == "wrong-value" for kind, _ in found), row
 
