@@ -198,7 +198,8 @@ def convolution(window: Window, numbers: Numbers) -> Prepared:
 def _fills_squares(window: Window, runs: Array) -> bool:
     """Tell whether most of a square of tile registers would be used."""
     pixels, (_, outputs, _, run) = window.rows * window.columns, runs.shape
-    return pixels >= squares_int8.PIXELS // 2 and outputs >= tiles.COLUMNS * 8 and run % 64 in (0, *range(33, 64))
+    filled = run > 32 and run % 64 in (0, *range(32, 64))
+    return filled and pixels >= squares_int8.PIXELS // 2 and outputs >= tiles.COLUMNS * 8
 
 
 def depthwise(window: Window, numbers: Numbers) -> Prepared:
