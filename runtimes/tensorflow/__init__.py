@@ -15,6 +15,7 @@ import numpy as np
 
 from opconform.harness.model import STRING_BYTES, Array
 from opconform.harness.runtime import InvalidModel, Manifest, Unavailable, Unsupported
+from opconform.runtimes.tensorflow.draws import RANDOM
 from opconform.runtimes.tensorflow.graph import Graph, Node, read_graph
 
 _GET = "run: tox -e tensorflow (or pip install 'opconform[tensorflow]')"
@@ -36,11 +37,13 @@ class TensorFlow:
 
     def open(self, model: bytes) -> Session:
         """Open a model. Raises InvalidModel, Unsupported or Unavailable."""
-        _package()
+        tf = _package()
         graph = read_graph(model)
         for node in graph.nodes:
             if node.op not in _kernels():
                 raise Unsupported(f"{node.op} has no counterpart in TensorFlow, or none that is mapped")
+        if any(node.op in RANDOM for node in graph.nodes):
+            tf.random.set_seed(0)
         return Session(graph)
 
 

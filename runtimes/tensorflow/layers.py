@@ -9,9 +9,16 @@ Arguments = Sequence[Any]
 Options = Mapping[str, Any]
 
 
-def _finished(tf: Any, y: Any, bias: Any, activation: str) -> Any:
-    from opconform.runtimes.tensorflow.ops import activated
+def activated(tf: Any, x: Any, activation: str) -> Any:
+    """Apply a fused activation."""
+    clamp = {"RELU": (0, None), "RELU6": (0, 6), "RELU_N1_TO_1": (-1, 1)}.get(activation)
+    if clamp is None:
+        return x
+    low = tf.maximum(x, tf.cast(max(clamp[0], x.dtype.min), x.dtype))
+    return low if clamp[1] is None else tf.minimum(low, tf.cast(clamp[1], x.dtype))
 
+
+def _finished(tf: Any, y: Any, bias: Any, activation: str) -> Any:
     return activated(tf, y if bias is None else y + bias, activation)
 
 

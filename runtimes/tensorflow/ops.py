@@ -8,18 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from opconform.runtimes.tensorflow import layers, moves
+from opconform.runtimes.tensorflow import draws, layers, moves
+from opconform.runtimes.tensorflow.layers import activated
 
 Kernel = Callable[[Any, Sequence[Any], Mapping[str, Any], Any], Any]
-
-
-def activated(tf: Any, x: Any, activation: str) -> Any:
-    """Apply a fused activation."""
-    clamp = {"RELU": (0, None), "RELU6": (0, 6), "RELU_N1_TO_1": (-1, 1)}.get(activation)
-    if clamp is None:
-        return x
-    low = tf.maximum(x, tf.cast(max(clamp[0], x.dtype.min), x.dtype))
-    return low if clamp[1] is None else tf.minimum(low, tf.cast(clamp[1], x.dtype))
 
 
 def _one(path: str) -> Kernel:
@@ -165,6 +157,7 @@ KERNELS: Mapping[str, Kernel] = {
     **{op: _one(path) for op, path in (_UNARY | _BINARY).items()},
     **moves.KERNELS,
     **layers.KERNELS,
+    **draws.KERNELS,
     "ADD_N": lambda tf, x, options, node: tf.add_n(list(x)),
     "ARG_MAX": _placed("argmax"),
     "ARG_MIN": _placed("argmin"),
