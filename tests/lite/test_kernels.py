@@ -49,6 +49,16 @@ def test_int8_quotients_of_small_numerators_are_right_where_c_shifts_too_far(one
     assert got.tolist() == [1, 0, -64]
 
 
+@pytest.mark.parametrize(("dtype", "expected"), [("int8", 15), ("uint8", 16), ("int16", 16)])
+def test_the_quotient_of_scales_is_formed_in_double_for_int8_and_in_float32_for_others(
+    one_op: Any, dtype: str, expected: int
+) -> None:
+    # 13 / 84 in quanta of y is 15.49999975; in float32 the quotient of the scales makes it 15.5
+    scales = (0x185B47C * 2.0**-26, 0x126B26 * 2.0**-19, 0x1B0A7FC * 2.0**-34)
+    a, b, y = (TensorDef(name, dtype, (1,), quant=Quant((s,), (0,))) for name, s in zip("aby", scales, strict=True))
+    assert run(one_op("DIV", [a, b], [y]), np.array([13], dtype), np.array([84], dtype)).tolist() == [expected]
+
+
 def test_a_quotient_by_zero_is_refused(one_op: Any) -> None:
     tensors = [TensorDef(name, "int32", (2,)) for name in "ab"]
     model = one_op("DIV", tensors, [TensorDef("y", "int32", (2,))])

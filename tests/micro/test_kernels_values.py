@@ -229,6 +229,17 @@ def test_division_of_tiny_numerators_is_right(checked: Executor) -> None:
     assert np.abs(run(checked, model, (a, b))[0] - ideal).max() <= 0.51
 
 
+def test_division_forms_the_quotient_of_scales_of_int8_in_double_and_of_the_others_in_float32(
+    checked: Executor,
+) -> None:
+    # 13 / 84 in quanta of y is 15.49999975; in float32 the quotient of the scales makes it 15.5
+    scales = (0x185B47C * 2.0**-26, 0x126B26 * 2.0**-19, 0x1B0A7FC * 2.0**-34)
+    for dtype, expected in (("int8", 15), ("uint8", 16), ("int16", 16)):
+        a, b, y = (TensorDef(name, dtype, (1,), quant=Quant((s,), (0,))) for name, s in zip("aby", scales, strict=True))
+        answer = run(checked, one("DIV", [a, b], y), (np.array([13], dtype), np.array([84], dtype)))
+        assert answer[0].tolist() == [expected]
+
+
 def test_mean_folds_the_count_into_the_multiplier(checked: Executor) -> None:
     x = integers(8, "int8", (3, 4, 5))
     axes = np.array([-1, 0], np.int32)

@@ -81,6 +81,29 @@ def test_div_int_of_a_tiny_numerator_is_zero():
     assert run(ops.div_int, [1, -1], [100, 100], (2.0**-8, 1.0, 1.0)) == [0, 0]
 
 
+#: Here a.scale / (b.scale * y.scale) * 13 / 84 is half a step from a whole number, to the precision of float32.
+HALFWAY = (0x185B47C * 2.0**-26, 0x126B26 * 2.0**-19, 0x1B0A7FC * 2.0**-34)
+
+
+def test_div_int_of_int8_forms_the_quotient_of_scales_in_double_and_the_others_in_float32():
+    assert run(ops.div_int, [13], [84], HALFWAY, (0, 0, 38)) == [53]
+    assert run(ops.div_int, [-13], [-84], HALFWAY, (0, 0, 38)) == [53]
+    assert run(ops.div_int, [-13], [84], HALFWAY, (0, 0, 38)) == [23]
+    for dtype in ("uint8", "int16"):
+        assert run(ops.div_int, [13], [84], HALFWAY, (0, 0, 38), dtype) == [54]
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "scale", "expected"),
+    [(-32, -8, 0x115B1E6 * 2.0**-27, 30), (64, -99, 0x1CC81F8 * 2.0**-29, -11), (-8, -62, 0x1592744 * 2.0**-32, 25)],
+)
+def test_div_int_of_a_negative_divisor_divides_the_negated_operands(n, d, scale, expected):
+    # The quotients are next to halves. The bits that a power of two is shifted up by depend on its sign, and so does
+    # the rounding: with the sign left on the divisor each would be one less or more, as LiteRT and TFLM are not.
+    assert run(ops.div_int, [n], [d], (1.0, 1.0, scale), dtype="int16") == [expected]
+    assert run(ops.div_int, [-n], [-d], (1.0, 1.0, scale), dtype="int16") == [expected]
+
+
 def test_div_int_agrees_with_real_division_within_a_step():
     a, b = np.meshgrid(np.arange(-128, 128), np.setdiff1d(np.arange(-128, 128), [7]))
     got = np.array(run(ops.div_int, a, b, (0.3, 0.11, 0.21), (3, 7, -5)))

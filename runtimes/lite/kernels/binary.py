@@ -252,7 +252,9 @@ def _mul_parameters(node: Node, a: Operand, b: Operand, out: Operand) -> list[in
 
 
 def _quotient_of_scales(node: Node, a: Operand, b: Operand, out: Operand) -> float:
-    """Return what a quotient of stored values is multiplied by: in float32, as LiteRT does; TFLM has it in double."""
+    """Return what a quotient of stored values is multiplied by: int8 in double, as TFLM does, else in float32."""
+    if a.dtype == INT8:
+        return a.scale / (b.scale * out.scale)
     divisor = float32(b.scale * out.scale)
     node.require(divisor > 0, f"the product of the scales {b.scale:g} and {out.scale:g} is too small")
     return float32(a.scale / divisor)

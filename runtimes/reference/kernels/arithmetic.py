@@ -79,23 +79,34 @@ def div(a: Array, b: Array, *, activation: str, **_: Any) -> Array:
 def div_int(
     a: Array, b: Array, *, q: Mapping[str, Quant], dtypes: Mapping[str, str], activation: str, **_: Any
 ) -> Array:
-    """Multiply by the fixed-point reciprocal of the divisor and rescale; the scales meet in float32."""
-    scale_a, scale_b, scale_y = (np.float32(q[slot].scale[0]) for slot in ("a", "b", "y"))
-    q31, shift = quantize_multiplier(float(scale_a / (scale_b * scale_y)))
+    """Multiply by the fixed-point reciprocal of the divisor and rescale; a negative one changes both signs."""
+    q31, shift = quantize_multiplier(_quotient_of_scales(q, dtypes["y"]))
     above, below = np.broadcast_arrays(centred(a, q["a"]), centred(b, q["b"]))
-    return finish(_quotients(above, below, q31, shift), activation, q["y"], dtypes["y"])
+    quotients = _quotients(np.where(below < 0, -above, above), np.abs(below), q31, shift)
+    return finish(quotients, activation, q["y"], dtypes["y"])
+
+
+def _quotient_of_scales(q: Mapping[str, Quant], dtype: str) -> float:
+    """Return a.scale / (b.scale * y.scale): in double for int8, as TFLM forms it, else in float32, as LiteRT does.
+
+    TFLM has no other row of integers with scales; LiteRT's own int8 is in float32 as well, so it may be a step off.
+    """
+    scale_a, scale_b, scale_y = (q[slot].scale[0] for slot in ("a", "b", "y"))
+    if dtype == "int8":
+        return scale_a / (scale_b * scale_y)
+    return float(np.float32(scale_a) / (np.float32(scale_b) * np.float32(scale_y)))
 
 
 def _quotients(numerators: Array, divisors: Array, q31: int, shift: int) -> Array:
-    """Divide centred integers; a numerator is first shifted up until its sign bit stands alone.
+    """Divide centred integers by positive ones; a numerator is first shifted up until its sign bit stands alone.
 
     Where the final shift exceeds 31 the quotient is zero: that is what the division by a power of two means,
     though a shift of 32 bits by a processor may give anything.
     """
     headroom = _each(_leading_sign_bits, numerators)
-    # The divisor's magnitude is 2**(31 - zeros) * (1 + fraction), and so is its reciprocal the other way round.
-    zeros = _each(leading_zeros, np.abs(divisors))
-    inverse = np.sign(divisors) * one_over_one_plus((np.abs(divisors) << zeros) - (1 << 31))
+    # The divisor is 2**(31 - zeros) * (1 + fraction), and so is its reciprocal the other way round.
+    zeros = _each(leading_zeros, divisors)
+    inverse = one_over_one_plus((divisors << zeros) - (1 << 31))
     normalized = srdhm(numerators << headroom, inverse)
     return rounding_divide_by_pot(srdhm(normalized, q31), np.minimum(headroom + 31 - zeros - shift, 62))
 

@@ -4,10 +4,25 @@
 
 typedef struct quotient {
     opc_binary t;
-    opc_multiplier m; /* s_0 / (s_1 * s_y), both operations in float32 */
+    opc_multiplier m; /* s_0 / (s_1 * s_y) */
     int32_t lo;
     int32_t hi;
 } quotient;
+
+/* TensorFlow Lite Micro, which has int8 only, computes in double; TensorFlow Lite's other rows are in float32. The
+ * product of two floats is exact in double and neither 0 nor infinite; a quotient in float32 may be infinite: 2^128 or
+ * more. */
+static opc_status set_multiplier(opc_node *node, quotient *q) {
+    const float a = opc_scale(&q->t.in[0], 0);
+    const float b = opc_scale(&q->t.in[1], 0);
+    const float c = opc_scale(&q->t.out, 0);
+    if (q->t.out.dtype == OPC_INT8) { /* no conditional expression: GCC predicates its conversions on a Cortex-M55 */
+        q->m = opc_multiplier_of_double((double)a / ((double)b * (double)c));
+    } else {
+        q->m = opc_multiplier_of(a / (b * c), 1.0f, 1.0f, 0);
+    }
+    return q->m.shift <= 128 ? OPC_OK : OPC_FAIL(node, OPC_UNSUPPORTED, "the scales' quotient overflows");
+}
 
 static opc_status set_up(opc_node *node, quotient *q) {
     opc_tensor first;
@@ -15,12 +30,7 @@ static opc_status set_up(opc_node *node, quotient *q) {
     OPC_TRY(opc_binary_check(node, &q->t, first.dtype));
     OPC_TRY(opc_need_quantized(node, &q->t.in[0], &q->t.in[1]));
     OPC_TRY(opc_need_quantized(node, &q->t.out, &q->t.out));
-    const float divisor = opc_scale(&q->t.in[1], 0) * opc_scale(&q->t.out, 0);
-    const float factor = opc_scale(&q->t.in[0], 0) / divisor;
-    if (!(divisor > 0.0f) || !(factor < 3.4028234e38f)) {
-        return OPC_FAIL(node, OPC_UNSUPPORTED, "the scales' quotient overflows");
-    }
-    q->m = opc_multiplier_of(factor, 1.0f, 1.0f, 0);
+    OPC_TRY(set_multiplier(node, q));
     return opc_activation_range(node, &q->t.out, opc_option_u8(node, 0, OPC_ACT_NONE), &q->lo, &q->hi);
 }
 
