@@ -70,7 +70,7 @@ class Tally:
     lines: list[Line] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     laws: Counter[tuple[str, str]] = field(default_factory=Counter)
-    seen: set[tuple[str, str, str]] = field(default_factory=set)
+    seen: set[tuple[str, str, str, bool]] = field(default_factory=set)  # label, verdict, clause, whether it is known
     agreements: int = 0
 
 
@@ -172,7 +172,7 @@ def record(
         return
     known = _known(seat, case, verdict)
     tally.lines.append(_line(seat, case, verdict, _expected(verdict, known), outcome, seconds) | _named(known))
-    key = (seat.label, verdict.kind, verdict.clause)
+    key = (seat.label, verdict.kind, verdict.clause, known is not None)
     if verdict.kind == "pass" or key in tally.seen:
         return
     tally.seen.add(key)
@@ -315,7 +315,7 @@ def _record_law(spec: OpSpec, seat: Seat, judged: Judge, law: Law, broken: Broke
     known = _known(seat, judged.case, verdict)
     line = _line(seat, judged.case, verdict, _expected(verdict, known), None, 0.0) | _named(known) | {"law": law.name}
     tally.lines.append(line)
-    key = (seat.label, verdict.kind, label)
+    key = (seat.label, verdict.kind, label, known is not None)
     if verdict.kind != "pass" and key not in tally.seen:
         tally.seen.add(key)
         model = encode_case(spec, judged.case)

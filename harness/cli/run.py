@@ -101,17 +101,19 @@ class View:
             case "case":
                 self._cases += int(line["cases"])
                 self._verdicts[f"{line['runtime']}@{line['target']}", line["verdict"]] += int(line["cases"])
+                if line["expected"] is False and line["verdict"] == "pass":  # it has no failure line
+                    self._say(line, line["message"])
             case "failure" if line["expected"] is False:
-                self._out.print(
-                    f"{line['case']} {line['runtime']}@{line['target']}: {line['message']}; replay: {line['replay']}",
-                    markup=False,
-                )
+                self._say(line, f"{line['message']}; replay: {line['replay']}")
             case "unavailable":
                 self._out.print(f"{line['runtime']}@{line['target']} cannot run here: {line['message']}", markup=False)
             case "cost" if line["message"]:
                 self._out.print(line["message"], markup=False)
             case "coverage":
                 self._row_done(f"{line['op']}/{line['row']}")
+
+    def _say(self, line: Mapping[str, Any], text: str) -> None:
+        self._out.print(f"{line['case']} {line['runtime']}@{line['target']}: {text}", markup=False)
 
     def _row_done(self, name: str) -> None:
         self._done += 1

@@ -90,6 +90,14 @@ def test_a_known_deviation_is_expected_with_its_reason_and_is_not_shrunk(core: S
     assert failure["because"] == "rounds down"
 
 
+def test_an_unexpected_failure_is_described_although_a_known_one_of_its_kind_came_first(core: SimpleNamespace) -> None:
+    wrong = [line for line in lines_of(core, off_by_one, []) if line.get("verdict") == "wrong-value"]
+    entry = replace(ENTRY, case=wrong[0]["case"])
+    failures = [line for line in lines_of(core, off_by_one, [entry]) if line["kind"] == "failure"]
+    assert [line["expected"] for line in failures] == ["rounds down", False]
+    assert failures[1]["original"] != wrong[0]["case"]
+
+
 def test_an_example_that_passes_now_is_a_surprise_that_fails(core: SimpleNamespace) -> None:
     shown = next(line["case"] for line in lines_of(core, off_by_one, []) if line["kind"] == "failure")
     entry = replace(ENTRY, example=shown)
