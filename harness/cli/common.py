@@ -91,6 +91,11 @@ def _say(message: str, code: int) -> int:
     return code
 
 
+def cpus() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def console() -> Console:
     """Return a console on standard output (plain where it is no terminal) that outlives its reader."""
     out = sys.stdout if sys.stdout is not None else io.StringIO()  # None where it was closed: `>&-`

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from opconform.harness.cli.common import console
+from opconform.harness.cli.common import console, cpus
 from opconform.harness.cli.report import write_reports
 from opconform.harness.cli.run import DEFAULT_RUNTIMES, checked_tier, perform
 from opconform.harness.runner import Selection
@@ -51,8 +50,3 @@ def command(
         console().print(line, markup=False)
     console().print(f"open {report / 'index.html'}", markup=False)
     return result.exit
-
-
-def cpus() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

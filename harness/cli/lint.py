@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
-from opconform.harness.cli.common import AS_EXPECTED, BAD_INPUT, console
+from opconform.harness.cli.common import AS_EXPECTED, BAD_INPUT, console, cpus
 from opconform.harness.lint import lint_folder
 from opconform.harness.runner import load_oracle
 from opconform.harness.spec_load import spec_folder
 from opconform.harness.spec_schema import schema_text
 
 LINT_HELP = """Check every spec: it loads, every row generates, every invalid clause breaks something,
-the reference's shapes equal the shape rules, limits can be computed, the editors' schema is fresh.
+the reference's shapes equal the shape rules, limits can be computed, integer twins that a tolerance
+promises exist and keep within it, the editors' schema is fresh.
 
 One line per defect, with file:line and the remedy. Exit code 0: none; 2: some.
 
@@ -35,12 +36,13 @@ def register(app: typer.Typer) -> None:
 def lint(
     op: Annotated[list[str] | None, typer.Option("--op", metavar="NAME", help="Only this op; repeatable.")] = None,
     specs: Annotated[Path | None, typer.Option(metavar="DIR", help="Another folder of op specs.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes to work with.", show_default="CPUs")] = None,
 ) -> int:
     """Check every spec."""
     folder = specs or spec_folder()
     if not folder.is_dir():
         raise typer.BadParameter(f"--specs {folder}: no such folder")
-    defects = lint_folder(folder, load_oracle().kernels, tuple(name.upper() for name in op or ()))
+    defects = lint_folder(folder, load_oracle, tuple(name.upper() for name in op or ()), jobs or cpus())
     out = console()
     for defect in defects:
         out.print(defect, markup=False)

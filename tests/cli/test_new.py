@@ -17,6 +17,7 @@ from opconform.harness.registry import resolve
 from opconform.harness.scaffold import op_files, runtime_files, schema_advice
 from opconform.harness.smoke import smoke
 from opconform.harness.spec_load import parse_spec
+from opconform.harness.unit import Oracle
 from opconform.harness.yamlish import SpecError
 
 
@@ -41,8 +42,8 @@ def test_a_new_op_is_refused_until_each_placeholder_is_filled_in(root: Path, opc
     def unwritten(x: object) -> None:
         raise ValueError("<write the definition of ABS: float64 in, float64 out, no rounding>")
 
-    assert "the reference kernel fails" in lint_spec(parse_spec(text, "abs.yaml"), {"ABS": unwritten})[0]
-    assert lint_spec(parse_spec(text, "abs.yaml"), {"ABS": np.abs}) == []
+    assert "the reference kernel fails" in lint_spec(parse_spec(text, "abs.yaml"), Oracle({"ABS": unwritten}, {}))[0]
+    assert lint_spec(parse_spec(text, "abs.yaml"), Oracle({"ABS": np.abs}, {})) == []
 
 
 def test_the_stub_of_a_kernel_compiles_and_raises(root: Path) -> None:
