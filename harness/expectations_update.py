@@ -63,8 +63,12 @@ def unexpected_kinds(lines: Sequence[Line], manifest: Manifest) -> list[Kind]:
     found: dict[tuple[str, str, str], list[Line]] = {}
     for line in mine:
         if line["kind"] == "case" and line["expected"] is False and line["verdict"] not in _NEVER:
-            found.setdefault((line["op"], line["verdict"], line["clause"]), []).append(line)
+            found.setdefault(_key(line), []).append(line)
     return [_kind(key, failed, mine, manifest) for key, failed in sorted(found.items())]
+
+
+def _key(line: Line) -> tuple[str, str, str]:
+    return line["op"], line["verdict"], line["clause"]
 
 
 def _kind(key: tuple[str, str, str], failed: Sequence[Line], mine: Sequence[Line], manifest: Manifest) -> Kind:
@@ -80,7 +84,7 @@ def _kind(key: tuple[str, str, str], failed: Sequence[Line], mine: Sequence[Line
 def _example(key: tuple[str, str, str], mine: Sequence[Line]) -> str:
     """Return a shrunk case that shows it; none for a law, which is more than one case."""
     for line in mine:
-        if line["kind"] == "failure" and (line["op"], line["verdict"], line["clause"]) == key:
+        if line["kind"] == "failure" and line["expected"] is False and _key(line) == key:
             return "" if line.get("law") else str(line["case"])
     return ""
 
