@@ -17,6 +17,8 @@ from opconform.reports.summary import Cells
 
 #: the page reads well up to here; the rest is in the log
 MOST_UNEXPECTED = 50
+#: a bound that is this many times wider than all errors seen deserves an explanation (docs/tolerances.md, "Slack")
+WIDEST_SLACK = 50
 
 
 @cache
@@ -87,8 +89,20 @@ def _index(log: Log, found: Cells) -> Mapping[str, Any]:
         "stale": [text.value(one) for footer in log.footers for one in footer.stale],
         "thin": [text.value(one) for footer in log.footers for one in footer.thin],
         "coverage": _coverage(log),
+        "loose": loose(found),
         "floor": max((footer.floor for footer in log.footers), default=0),
     }
+
+
+def loose(found: Cells) -> list[tuple[str, str, str, float, float]]:
+    """Return op, row, unit, worst error and limit of the rows whose bound no runtime comes near, the widest first."""
+    nearest: dict[tuple[str, str], summary.Worst] = {}
+    for (op, row, _), cell in found.items():
+        before = nearest.get((op, row))
+        if cell.worst is not None and (before is None or cell.worst.share > before.share):
+            nearest[op, row] = cell.worst
+    wide = [(key, one) for key, one in nearest.items() if 0 < one.share < 1 / WIDEST_SLACK]
+    return [(*key, one.unit, one.error, one.limit) for key, one in sorted(wide, key=lambda pair: pair[1].share)]
 
 
 def _coverage(log: Log) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from urllib.parse import urldefrag, urljoin
 
 import pytest
 
-from opconform.reports import html
+from opconform.reports import html, summary
 from opconform.reports.log import Log
 
 VOID = {"meta", "link", "br", "wbr", "input", "hr", "img"}
@@ -227,3 +227,18 @@ def test_the_same_log_gives_the_same_site(log: Log, site: Mapping[str, bytes]) -
 def test_writing_a_site_makes_its_folders(tmp_path: Path, site: Mapping[str, bytes]) -> None:
     html.write(site, tmp_path / "new" / "site")
     assert (tmp_path / "new" / "site" / "op" / "CONV_2D.html").read_bytes() == site["op/CONV_2D.html"]
+
+
+def test_rows_whose_bound_nobody_comes_near_are_listed_the_widest_first() -> None:
+    def cell(error: float, limit: float) -> summary.Cell:
+        return summary.Cell("pass", worst=summary.Worst(error, limit, "ulp", "A/b/0"))
+
+    found = {
+        ("WIDE", "float32", "a"): cell(0.001, 1.0),
+        ("WIDE", "float32", "b"): cell(0.01, 1.0),
+        ("WIDER", "float32", "a"): cell(0.001, 1.0),
+        ("NARROW", "float32", "a"): cell(0.001, 1.0),
+        ("NARROW", "float32", "b"): cell(0.5, 1.0),
+        ("EXACT", "float32", "a"): cell(0.0, 1.0),
+    }
+    assert html.loose(found) == [("WIDER", "float32", "ulp", 0.001, 1.0), ("WIDE", "float32", "ulp", 0.01, 1.0)]
