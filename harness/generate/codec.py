@@ -24,7 +24,7 @@ class BadCaseId(ValueError):
 def fingerprint(spec: OpSpec, row: str) -> str:
     """Return a text of everything that decides how choices become a case of this row."""
     slots = [(s.name, _shape(s), s.constant, s.optional, s.variable, _text(s.value), _text(s.repeat), s.dynamic, _text(s.low), _text(s.high)) for s in (*spec.inputs, *spec.outputs)]  # fmt: skip  # noqa: E501
-    orders = [(s.name, s.order) for s in spec.inputs if s.order]
+    orders: list[tuple[object, ...]] = [(s.name, s.order) for s in spec.inputs if s.order]
     orders += [(s.name, _text(s.only), _text(s.absent), s.intermediate) for s in (*spec.inputs, *spec.outputs) if s.only or s.absent or s.intermediate]  # fmt: skip  # noqa: E501
     orders += [(s.name, _text(s.sparse)) for s in spec.inputs if s.sparse]
     attributes = [(a.name, a.kind, a.choices, a.low, a.high, _text(a.value)) for a in spec.attributes]

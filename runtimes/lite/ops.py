@@ -225,7 +225,7 @@ SHAPE_INPUTS: Mapping[str, tuple[int, ...]] = {
     "REDUCE_MAX": (1,),
     "REDUCE_MIN": (1,),
     "REDUCE_PROD": (1,),
-    "REDUCE_WINDOW": (2,3,4),
+    "REDUCE_WINDOW": (2, 3, 4),
     "RESHAPE": (1,),
     "RFFT2D": (1,),
     "RESIZE_BILINEAR": (1,),

@@ -61,7 +61,9 @@ def test_ready_and_opened_come_back_as_they_were_sent() -> None:
 def test_tensors_of_every_dtype_and_shape_survive_the_trip(data: st.DataObject) -> None:
     dtype = DTYPES[data.draw(st.sampled_from(SENDABLE))][0]
     shapes = hnp.array_shapes(min_dims=0, max_dims=6, min_side=0, max_side=3)
-    arrays = data.draw(st.lists(hnp.arrays(dtype, shapes), max_size=3))
+    # hypothesis knows no bfloat16: its bits are as good.
+    drawn = np.dtype(np.uint16) if dtype == DTYPES["bfloat16"][0] else dtype
+    arrays = [array.view(dtype) for array in data.draw(st.lists(hnp.arrays(drawn, shapes), max_size=3))]
     for sent, received in zip(arrays, wire.decode_run(wire.encode_run(arrays)), strict=True):
         assert (received.dtype, received.shape, received.tobytes()) == (sent.dtype, sent.shape, sent.tobytes())
         assert received.flags.aligned

@@ -1,7 +1,7 @@
 """RNN, UNIDIRECTIONAL_SEQUENCE_RNN and BIDIRECTIONAL_SEQUENCE_RNN: a dense layer that sees its earlier output.
 
-Weights of 8 bits beside float32 inputs are turned to float32 once, when the kernel is bound: what other runtimes lose by
-quantizing inputs on the fly is not imitated.
+Weights of 8 bits beside float32 inputs are turned to float32 once, when the kernel is bound: what other runtimes lose
+by quantizing inputs on the fly is not imitated.
 """
 
 from __future__ import annotations

@@ -19,8 +19,9 @@ _K0, _K1, _K2 = 0xC3A5C85C97CB3127, 0xB492B66FBE98F273, 0x9AE16A3B2F90404F
 def skip_gram(x: Array, *, ngram_size: int, max_skip_size: int, include_all_ngrams: bool, **_: Any) -> Array:
     """Return the n-grams of a sentence as strings, longer ones before those that begin alike.
 
-    x holds one string of words between spaces; one of fewer words than `ngram_size` has no n-grams. An n-gram is `ngram_size` words in their order (or fewer, where
-    all n-grams are wanted), with at most `max_skip_size` words left out between two of them.
+    x holds one string of words between spaces; one of fewer words than `ngram_size` has no n-grams. An n-gram is
+    `ngram_size` words in their order (or fewer, where all n-grams are wanted), with at most `max_skip_size` words
+    left out between two of them.
     """
     words = bytes(x.reshape(-1)[0]).split()
     starts = range(len(words) if len(words) >= ngram_size else 0)
