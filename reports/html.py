@@ -147,7 +147,8 @@ def _meters(found: Cells) -> Mapping[str, Mapping[str, float]]:
 def deviations(log: Log) -> Mapping[str, Mapping[str, list[Any]]]:
     """Return the expected deviations by `runtime@target` and reason.
 
-    Each is an op, row and verdict with its number of lines and its counterexample, None where the log has none.
+    Each is an op, row and verdict with its number of lines and its counterexample, None where the log has none. Those
+    that legal models show come first.
     """
     known = [line for line in log.cases if summary.status(line) == "known"]
     examples = {summary.kind(line): line for line in reversed(log.failures) if summary.status(line) == "known"}
@@ -161,7 +162,15 @@ def deviations(log: Log) -> Mapping[str, Mapping[str, list[Any]]]:
     for example in examples.values():
         why = summary.reason(example)
         result.setdefault(place(example.runtime, example.target), {}).setdefault(why, []).append((example, 1, example))
-    return dict(sorted(result.items()))
+    return {where: dict(sorted(reasons.items(), key=_concern)) for where, reasons in sorted(result.items())}
+
+
+def _concern(reason: tuple[str, list[Any]]) -> tuple[bool, int, str]:
+    """Order deviations by what they mean to a user: legal models first, of those the wrong numbers, then crashes."""
+    line = reason[1][0][0]
+    concerns = ("wrong-value", "wrong-shape", "wrong-dtype", "crash", "timeout", "rejects-valid", "declined")
+    rank = concerns.index(line.verdict) if line.verdict in concerns else len(concerns)
+    return line.clause.startswith("E"), rank, line.op
 
 
 def _by_kind(lines: Iterable[CaseLine]) -> Mapping[tuple[str, ...], list[CaseLine]]:
