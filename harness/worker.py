@@ -158,7 +158,10 @@ def _fork_server(source: str, control: socket.socket) -> None:
     control.send(b"+")
     child = 0
     while True:
-        message, descriptors, _, _ = socket.recv_fds(control, 16, 3)
+        try:
+            message, descriptors, _, _ = socket.recv_fds(control, 16, 3)
+        except ConnectionError:  # the run was killed with something unread: as good as an end
+            return
         match message:
             case b"start":
                 child = _fork(hosted, control, descriptors)
