@@ -6,6 +6,7 @@ for one over the socket FD. So a worker that a model has killed is replaced in m
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
@@ -155,13 +156,16 @@ def _fork_server(source: str, control: socket.socket) -> None:
         text = str(error) if isinstance(error, RuntimeFailure) else f"{type(error).__name__}: {error}"
         control.send(b"!" + " ".join(text.split()).encode()[:4000])
         return
-    control.send(b"+")
+    # A run that is killed breaks the socket wherever it stands: as good as an end.
+    with contextlib.suppress(ConnectionError):
+        control.send(b"+")
+        _serve_requests(hosted, control)
+
+
+def _serve_requests(hosted: Hosted, control: socket.socket) -> None:
     child = 0
     while True:
-        try:
-            message, descriptors, _, _ = socket.recv_fds(control, 16, 3)
-        except ConnectionError:  # the run was killed with something unread: as good as an end
-            return
+        message, descriptors, _, _ = socket.recv_fds(control, 16, 3)
         match message:
             case b"start":
                 child = _fork(hosted, control, descriptors)
