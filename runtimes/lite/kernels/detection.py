@@ -89,6 +89,53 @@ def _thin(
     return kept
 
 
+@helper
+def _place(boxes: Array, out: Array, at: Number, box: Number) -> None:
+    for k in range(4):
+        out[4 * at + k] = boxes[4 * box + k]
+
+
+@helper
+def _best_of_all(
+    boxes: Array, scores: Array, out: Array, classes: Array, best: Array, limits: Array,
+    order: Array, values: Array, chosen: Array, tops: Array, p: Array,
+) -> Number:  # fmt: skip
+    """Thin out the boxes of every class by themselves, keep the best of all; arrays as in detect. Returns how many."""
+    n, width, offset, labels, most = p[0], p[1], p[2], p[3], p[4]
+    found = np.int64(0)
+    for label in range(labels):
+        kept = _thin(boxes, scores, offset + label, width, limits, p[6], order, values, n)
+        for i in range(kept):
+            found = _insert(chosen, tops, found, order[i] * labels + label, values[i], most)
+    for i in range(found):
+        classes[i], best[i] = chosen[i] % labels, tops[i]
+        _place(boxes, out, i, chosen[i] // labels)
+    return found
+
+
+@helper
+def _best_of_each(
+    boxes: Array, scores: Array, out: Array, classes: Array, best: Array, limits: Array,
+    order: Array, values: Array, chosen: Array, tops: Array, p: Array,
+) -> Number:  # fmt: skip
+    """Thin out boxes by their best class; each gives its best classes. Arrays as in detect. Returns how many boxes."""
+    n, width, offset, labels, most, each = p[0], p[1], p[2], p[3], p[4], p[5]
+    for i in range(n):
+        top = scores[i * width + offset]
+        for label in range(1, labels):
+            top = max(top, scores[i * width + offset + label])
+        tops[i] = top
+    found = _thin(boxes, tops, 0, 1, limits, most, order, values, n)
+    for i in range(found):
+        box, count = order[i], np.int64(0)
+        for label in range(labels):
+            count = _insert(chosen, tops, count, label, scores[box * width + offset + label], each)
+        for c in range(each):
+            classes[i * each + c], best[i * each + c] = chosen[c], tops[c]
+            _place(boxes, out, i * each + c, box)
+    return found
+
+
 @kernel
 def detect(
     boxes: Array, scores: Array, out: Array, classes: Array, best: Array, total: Array, limits: Array,
@@ -99,51 +146,22 @@ def detect(
 
     order and values [boxes + 1] are room for one class; chosen and tops [most detections + 1] for the result.
     """
-    n, width, offset, labels, most, each = p[0], p[1], p[2], p[3], p[4], p[5]
-    for i in range(most * each):
+    for i in range(p[4] * p[5]):
         classes[i] = best[i] = 0
         for k in range(4):
             out[4 * i + k] = 0
-    found = np.int64(0)
     if p[7]:
-        for label in range(labels):
-            kept = _thin(boxes, scores, offset + label, width, limits, p[6], order, values, n)
-            for i in range(kept):
-                found = _insert(chosen, tops, found, order[i] * labels + label, values[i], most)
-        for i in range(found):
-            box = chosen[i] // labels
-            classes[i], best[i] = chosen[i] % labels, tops[i]
-            for k in range(4):
-                out[4 * i + k] = boxes[4 * box + k]
-        total[0] = found
-        return
-    for i in range(n):
-        top = scores[i * width + offset]
-        for label in range(1, labels):
-            top = max(top, scores[i * width + offset + label])
-        chosen[i] = 0
-        tops[i] = top
-    found = _thin(boxes, tops, 0, 1, limits, most, order, values, n)
-    for i in range(found):
-        box, count = order[i], np.int64(0)
-        for label in range(labels):
-            count = _insert(chosen, tops, count, label, scores[box * width + offset + label], each)
-        for c in range(each):
-            classes[i * each + c], best[i * each + c] = chosen[c], tops[c]
-            for k in range(4):
-                out[4 * (i * each + c) + k] = boxes[4 * box + k]
-    total[0] = found
+        total[0] = _best_of_all(boxes, scores, out, classes, best, limits, order, values, chosen, tops, p)
+    else:
+        total[0] = _best_of_each(boxes, scores, out, classes, best, limits, order, values, chosen, tops, p)
 
 
 def prepare_detection(node: Node, options: Mapping[str, float]) -> Prepared:
     """Prepare TFLite_Detection_PostProcess of one image in float32."""
     missing = [name for name in _NEEDED if name not in options]
     node.require(not missing, f"the options lack {', '.join(missing)}")
-    encodings, scores, anchors = (node.input(i) for i in range(3))
-    for operand in (encodings, scores, anchors, *node.outputs):
-        if operand.dtype != np.float32:
-            raise node.unsupported(f"{operand.dtype} tensors; float32 is supported")
-    node.require(len(node.outputs) == 4, f"{len(node.outputs)} outputs; 4 are needed")
+    encodings, scores = node.input(0), node.input(1)
+    _check_tensors(node)
     n, labels = _sizes(node, int(options["num_classes"]))
     most, each = int(options["max_detections"]), int(options["max_classes_per_detection"])
     regular, per_class = bool(options.get("use_regular_nms", 0)), int(options.get("detections_per_class", 100))
@@ -177,6 +195,13 @@ def prepare_detection(node: Node, options: Mapping[str, float]) -> Prepared:
 
     shapes = ((1, most * each, 4), (1, most * each), (1, most * each), (1,))
     return Prepared(shapes, build, (16 * n, 8 * room, 4 * room, 8 * room, 4 * room))
+
+
+def _check_tensors(node: Node) -> None:
+    for operand in (*(node.input(i) for i in range(3)), *node.outputs):
+        if operand.dtype != np.float32:
+            raise node.unsupported(f"{operand.dtype} tensors; float32 is supported")
+    node.require(len(node.outputs) == 4, f"{len(node.outputs)} outputs; 4 are needed")
 
 
 def _sizes(node: Node, labels: int) -> tuple[int, int]:

@@ -8,9 +8,38 @@ import numpy as np
 
 from opconform.harness.model import Array
 from opconform.runtimes.lite.graph import Memory, Node, Prepared, Step
-from opconform.runtimes.lite.jit import bind, kernel
+from opconform.runtimes.lite.jit import Number, bind, helper, kernel
 
 _COMPLEX, _FLOAT = np.dtype(np.complex64), np.dtype(np.float32)
+
+
+@helper
+def _transform(work: Array, turns: Array, base: Number, step: Number, length: Number, most: Number) -> None:
+    """Transform, in place, the pairs that lie `step` apart from `base` on; turns as in rfft2d, of `most` angles."""
+    j = 0
+    for i in range(1, length):  # bit reversal: the carry runs from the top
+        bit = length >> 1
+        while j & bit:
+            j ^= bit
+            bit >>= 1
+        j |= bit
+        if i < j:
+            a, b = 2 * (base + i * step), 2 * (base + j * step)
+            work[a], work[b] = work[b], work[a]
+            work[a + 1], work[b + 1] = work[b + 1], work[a + 1]
+    half = 1
+    while half < length:
+        for start in range(0, length, 2 * half):
+            for k in range(half):
+                turn = 2 * (k * (most // (2 * half)))
+                c, s = turns[turn], turns[turn + 1]
+                a = 2 * (base + (start + k) * step)
+                b = 2 * (base + (start + k + half) * step)
+                re = c * work[b] - s * work[b + 1]
+                im = c * work[b + 1] + s * work[b]
+                work[b], work[b + 1] = work[a] - re, work[a + 1] - im
+                work[a], work[a + 1] = work[a] + re, work[a + 1] + im
+        half *= 2
 
 
 @kernel
@@ -28,35 +57,10 @@ def rfft2d(x: Array, out: Array, work: Array, turns: Array, p: Array) -> None:
                 inside = i < rows and j < columns
                 work[2 * (i * w + j)] = np.float64(x[(matrix * rows + i) * columns + j]) if inside else 0.0
                 work[2 * (i * w + j) + 1] = 0.0
-        for axis in range(2):
-            length, lines = (w, h) if axis == 0 else (h, w)
-            step, apart = (1, w) if axis == 0 else (w, 1)
-            for line in range(lines):
-                base = line * apart
-                j = 0
-                for i in range(1, length):  # bit reversal: the carry runs from the top
-                    bit = length >> 1
-                    while j & bit:
-                        j ^= bit
-                        bit >>= 1
-                    j |= bit
-                    if i < j:
-                        a, b = 2 * (base + i * step), 2 * (base + j * step)
-                        work[a], work[b] = work[b], work[a]
-                        work[a + 1], work[b + 1] = work[b + 1], work[a + 1]
-                half = 1
-                while half < length:
-                    for start in range(0, length, 2 * half):
-                        for k in range(half):
-                            turn = 2 * (k * (most // (2 * half)))
-                            c, s = turns[turn], turns[turn + 1]
-                            a = 2 * (base + (start + k) * step)
-                            b = 2 * (base + (start + k + half) * step)
-                            re = c * work[b] - s * work[b + 1]
-                            im = c * work[b + 1] + s * work[b]
-                            work[b], work[b + 1] = work[a] - re, work[a + 1] - im
-                            work[a], work[a + 1] = work[a] + re, work[a + 1] + im
-                    half *= 2
+        for row in range(h):
+            _transform(work, turns, row * w, np.int64(1), w, most)
+        for column in range(w):
+            _transform(work, turns, column, w, h, most)
         kept = w // 2 + 1
         for i in range(h):
             for j in range(kept):
