@@ -20,7 +20,7 @@ _ROOTS = ("board_reset", "board_fault_entry", "board_tick_entry")
 _TABLE = "opc_registry_all"
 _RAM_OUTPUTS = (".data", ".bss", ".tdata", ".tbss")
 _NOT_FLASH = (".bss", ".stacks", ".buffers", ".tbss")
-_DRIVERS = ("entry", "mpu", "platform", "transport", "worker", "registry", "standalone", "model")
+_DRIVERS = ("entry", "mpu", "platform", "transport", "worker", "watch", "registry", "standalone", "model")
 _HASH = re.compile(r"-[0-9a-f]{24}\.o$")
 
 

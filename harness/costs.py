@@ -22,6 +22,9 @@ from opconform.targets.cortex_m.boards import Target, load_target, target_names
 from opconform.targets.cortex_m.build import BuildFailed
 
 Line = Mapping[str, Any]
+#: Figures of the canonical case, by the names of the wire's meters.
+METERS = ("stack", "scratch", "arena", "instructions")
+
 Flash = Callable[[Target], budgets.FlashTable]
 
 #: Draws of the canonical case: scales, zero points and values. Another seed would be another case with other costs.
@@ -39,13 +42,15 @@ class CanonicalError(Exception):
 class Figures:
     """What one op costs on one board: bytes, and a count of instructions; None is not measured.
 
-    own, shared and alone are flash (harness/budgets.py), the others come from the meters of the canonical case.
+    own, shared and alone are flash (harness/budgets.py), the others come from the meters of the canonical case; scratch
+    is a part of arena.
     """
 
     own: int | None = None
     shared: int | None = None
     alone: int | None = None
     stack: int | None = None
+    scratch: int | None = None
     arena: int | None = None
     instructions: int | None = None
 
@@ -124,7 +129,7 @@ def _measured(spec: OpSpec, handle: Handle, kernels: Mapping[str, Kernel], execu
         return Cost(spec.op, handle.at, bytes_, "over-budget", str(error))
     outcome = executor.execute(encode_case(spec, built.case), built.case.vectors)
     if isinstance(outcome, Produced):
-        found = {name: outcome.meters.get(name) for name in ("stack", "arena", "instructions")}
+        found = {name: outcome.meters.get(name) for name in METERS}
         return Cost(spec.op, handle.at, replace(bytes_, **found))
     return _unmeasured(spec, handle, built, outcome, bytes_)
 

@@ -23,7 +23,7 @@ DRAWS = {
     "choice": (), "slices": (), "rank": ("dim",), "permutes": (),
 }  # fmt: skip
 _PRESENCE = ("only", "absent", "intermediate")
-BUDGETS = ("own", "stack", "arena", "instructions")
+BUDGETS = ("own", "stack", "scratch", "arena", "instructions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +343,7 @@ def graph(read: Reader, top: Dict) -> Mapping[str, Any] | None:
 
 
 def budgets(read: Reader, top: Dict) -> Mapping[str, Mapping[str, int]]:
-    """Read `budgets`: target -> own, stack, arena, instructions."""
+    """Read `budgets`: target -> own, stack, scratch, arena, instructions."""
     section = read.section(top, "budgets")
     for target, body in section.items():
         read.mapping(body, f"budget of {target}", (), BUDGETS, section.lines[target])

@@ -41,7 +41,7 @@ KINDS: Mapping[int, str] = {
     ERROR: "ERROR",
 }
 
-METERS: Mapping[int, str] = {1: "arena", 2: "stack", 3: "instructions", 4: "time"}
+METERS: Mapping[int, str] = {1: "arena", 2: "stack", 3: "instructions", 4: "time", 5: "scratch"}
 _METER_IDS: Mapping[str, int] = {name: number for number, name in METERS.items()}
 
 UNSUPPORTED, INVALID_MODEL, INVALID_INPUT, NO_MEMORY, INTERNAL, FAULT, BUDGET, BAD_FRAME = 1, 2, 3, 4, 5, 6, 7, 8

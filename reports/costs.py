@@ -15,6 +15,7 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "shared": ("Flash, shared", "bytes"),
     "alone": ("Flash, alone", "bytes"),
     "stack": ("Stack", "bytes"),
+    "scratch": ("Scratch", "bytes"),
     "arena": ("Arena", "bytes"),
     "instructions": ("Instructions", ""),
 }

@@ -193,6 +193,7 @@ class Cost:
     shared: float | None = None
     alone: float | None = None
     stack: float | None = None
+    scratch: float | None = None
     arena: float | None = None
     instructions: float | None = None
     budget: Mapping[str, float | None] = field(default_factory=dict)

@@ -33,8 +33,7 @@ Exit code 0: within the budgets; 1: over budget; 2: bad input or no toolchain; 3
 Example: opconform size --target cortex-m3 --target cortex-m55 --op 'CONV_*'
 """
 
-_COLUMNS = ("own", "shared", "alone", "stack", "arena", "instructions")
-_METERS = _COLUMNS[3:]
+_COLUMNS = ("own", "shared", "alone", *costs.METERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +130,8 @@ def document(one: Measured) -> dict[str, Any]:
 
 def tree(one: Measured) -> dict[str, Any]:
     """Return the figures of a board as the baseline keeps them."""
-    meters = {c.op: {name: value for name, value in c.figures.known().items() if name in _METERS} for c in one.costs}
+    known = {cost.op: cost.figures.known() for cost in one.costs}
+    meters = {op: {name: found[name] for name in costs.METERS if name in found} for op, found in known.items()}
     return {"flash": budgets.as_json(one.table), "meters": meters}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
 from opconform.harness.isolate import connect
-from opconform.harness.model import Crashed, Produced, Quant
+from opconform.harness.model import Crashed, Outcome, Produced, Quant
 from opconform.harness.registry import resolve
 from opconform.harness.runtime import InvalidModel, Unavailable
 from opconform.runtimes.micro import Micro, build
@@ -159,6 +160,26 @@ def test_the_library_asks_for_nothing_but_memory_copies_and_libm(tmp_path: Path)
 
 
 BROKEN = "static opc_status invoke(opc_node *node) {\n"
+PREPARE = "static opc_status prepare(opc_node *node) {\n"
+
+
+def reshaped(runtime: str) -> Outcome:
+    tensors = (TensorDef("x", "int8", (1, 5)), TensorDef("y", "int8", (5,)))
+    model = write_model([Graph(tensors, (Node("RESHAPE", (0,), (1,), {"new_shape": (5,)}),), (0,), (1,))])
+    with closing(connect(resolve(runtime))) as executor:
+        return executor.execute(model, [[np.zeros((1, 5), np.int8)]])
+
+
+@pytest.mark.parametrize(("asked", "told"), [(0, 0), (8, 8), (20, 24)])
+def test_the_worker_tells_the_scratch_that_a_kernel_asked_for(copied: Path, asked: int, told: int) -> None:
+    kernel = copied / "src" / "ops" / "reshape.c"
+    text = kernel.read_text()
+    assert text.count(PREPARE) == 1
+    kernel.write_text(text.replace(PREPARE, f"{PREPARE}    opc_scratch(node, {asked});\n"))
+    outcome = reshaped("micro@host")
+    assert isinstance(outcome, Produced), outcome
+    assert outcome.meters["scratch"] == told
+    assert outcome.meters["arena"] >= 8 + told
 
 
 @pytest.mark.parametrize(
@@ -170,10 +191,6 @@ def test_a_store_behind_a_tensor_ends_the_worker_under_sanitizers(copied: Path, 
     text = kernel.read_text()
     assert text.count(BROKEN) == 1
     kernel.write_text(text.replace(BROKEN, f"{BROKEN}{{ opc_tensor Y; (void)opc_output(node, 0, &Y); {line} }}\n"))
-    tensors = (TensorDef("x", "int8", (1, 5)), TensorDef("y", "int8", (5,)))
-    model = write_model([Graph(tensors, (Node("RESHAPE", (0,), (1,), {"new_shape": (5,)}),), (0,), (1,))])
-    executor = connect(resolve("micro@host-asan"))
-    outcome = executor.execute(model, [[np.zeros((1, 5), np.int8)]])
-    executor.close()
+    outcome = reshaped("micro@host-asan")
     assert isinstance(outcome, Crashed if words else Produced), outcome
     assert words in (outcome.detail if isinstance(outcome, Crashed) else "")

@@ -53,6 +53,9 @@ int worker_main(void);
 /* watch.c: allow what the open model may touch. */
 struct opc_interpreter;
 void worker_watch(struct opc_interpreter *it);
+/* watch.c: bytes of the largest scratch among the nodes that are alone in their subgraph, a multiple of 8; beside other
+ * nodes the plan does not tell where a scratch ends. */
+uint32_t worker_scratch(const struct opc_interpreter *it);
 
 /* Answer the frame being served with ERROR (docs/wire.md): code 6 with the 16 register words, or code 7 with NULL.
  * Called from an exception handler while worker_main is interrupted and before it is entered anew; small stack only. */

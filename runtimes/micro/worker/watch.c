@@ -54,6 +54,18 @@ static void allow_graph(opc_interpreter *it, graph *g, bool called) {
     }
 }
 
+uint32_t worker_scratch(const opc_interpreter *it) {
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < it->graph_count; i++) {
+        const graph *g = (const graph *)it->graphs + i;
+        if (g->state == GRAPH_READY && g->operators.count == 1 && planned(it, g->nodes[0].scratch)) {
+            const uint32_t bytes = scratch_bytes(it, g, g->nodes[0].scratch);
+            most = bytes > most ? bytes : most;
+        }
+    }
+    return most;
+}
+
 void worker_watch(opc_interpreter *it) {
     /* First: the records that the rest reads lie there. */
     allow(it->arena + it->tail, it->arena_bytes - it->tail, true);

@@ -12,7 +12,7 @@
 
 enum { HELLO = 1, OPEN = 2, RUN = 3, CLOSE = 4, BYE = 5, ANSWER = 0x80, ERROR = 192 };
 enum { BAD_FRAME = 8, FAULT = 6 };
-enum { HEADER_BYTES = 20, METER_ARENA = 1 };
+enum { HEADER_BYTES = 20, METER_ARENA = 1, METER_SCRATCH = 5 };
 #define LARGEST_PAYLOAD (OPC_MODEL_BYTES > OPC_ARENA_BYTES ? OPC_MODEL_BYTES : OPC_ARENA_BYTES)
 #define LARGEST_LENGTH (16U << 20)
 
@@ -193,15 +193,19 @@ static void emit_opened(sink *to, const void *what) {
     }
 }
 
+static void put_meter(sink *to, uint32_t id, uint32_t value) {
+    put32(to, id);
+    put32(to, value);
+    put32(to, 0);
+}
+
 static void emit_result(sink *to, const void *what) {
     const opc_interpreter *it = what;
     const uint32_t outputs = opc_model_output_count(it);
     put16(to, outputs);
-    put16(to, 1);
-    put16(to, METER_ARENA);
-    put16(to, 0);
-    put32(to, opc_arena_used(it));
-    put32(to, 0);
+    put16(to, 2);
+    put_meter(to, METER_ARENA, opc_arena_used(it));
+    put_meter(to, METER_SCRATCH, worker_scratch(it));
     for (uint32_t i = 0; i < outputs; i++) {
         opc_tensor t;
         (void)opc_model_output(it, i, &t);
