@@ -10,6 +10,7 @@ from opconform.harness.cli import (
     bench,
     conformance,
     expect,
+    export,
     lint,
     listing,
     model,
@@ -20,6 +21,7 @@ from opconform.harness.cli import (
     show,
     size,
     smoke,
+    verify,
 )
 from opconform.harness.cli.common import BAD_INPUT, guard
 
@@ -37,7 +39,23 @@ def _group() -> None:
     """Keep subcommands subcommands, even while there is one."""
 
 
-for _module in (run, conformance, replay, report, listing, show, model, size, bench, smoke, expect, lint, new):
+for _module in (
+    run,
+    conformance,
+    replay,
+    report,
+    listing,
+    show,
+    model,
+    size,
+    bench,
+    smoke,
+    expect,
+    lint,
+    new,
+    export,
+    verify,
+):
     _module.register(app)
 
 

@@ -21,6 +21,7 @@ from opconform.harness.runlog import LogError
 from opconform.harness.runner import NothingSelected, TargetFailed, WorkerLost
 from opconform.harness.runtime import RuntimeFailure
 from opconform.harness.scaffold import ScaffoldError
+from opconform.harness.vectors import VectorsError
 from opconform.harness.yamlish import SpecError
 from opconform.reports.log import LogError as ReadError
 from opconform.targets.cortex_m.build import BuildFailed
@@ -44,6 +45,7 @@ BAD_INPUTS = (
     BuildFailed,
     ScaffoldError,
     UpdateError,
+    VectorsError,
 )
 
 
