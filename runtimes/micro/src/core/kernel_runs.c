@@ -27,16 +27,27 @@ opc_status opc_pair_prepare(opc_node *node) {
     opc_binary t;
     opc_tensor first;
     const uint8_t dtype = opc_input(node, 0, &first) ? first.dtype : OPC_FLOAT32;
-    OPC_TRY(opc_binary_check(node, &t, dtype));
-    return opc_option_u8(node, 0, OPC_ACT_NONE) <= OPC_ACT_RELU6 ? OPC_OK
-                                                                 : OPC_FAIL(node, OPC_UNSUPPORTED, "fused activation");
+    return opc_binary_check(node, &t, dtype);
 }
 
 opc_status opc_pair(opc_node *node, opc_run_function f) {
     opc_binary t;
     (void)opc_binary_views(node, &t);
     opc_for_runs(&t, f, NULL);
-    opc_clamp_stored(&t.out, opc_option_u8(node, 0, OPC_ACT_NONE));
+    return OPC_OK;
+}
+
+opc_status opc_active_pair_prepare(opc_node *node) {
+    OPC_TRY(opc_pair_prepare(node));
+    return opc_option_u8(node, 0, OPC_ACT_NONE) <= OPC_ACT_RELU6 ? OPC_OK
+                                                                 : OPC_FAIL(node, OPC_UNSUPPORTED, "fused activation");
+}
+
+opc_status opc_active_pair(opc_node *node, opc_run_function f) {
+    opc_tensor y;
+    OPC_TRY(opc_pair(node, f));
+    (void)opc_output(node, 0, &y);
+    opc_clamp_stored(&y, opc_option_u8(node, 0, OPC_ACT_NONE));
     return OPC_OK;
 }
 

@@ -34,13 +34,16 @@ void opc_for_runs(const opc_binary *t, opc_run_function f, const void *context);
         }                                                                                                              \
     }
 
-/* prepare of an operator whose inputs and output have one dtype and no quantization; its option 0, if any, is the fused
- * activation. OPC_UNSUPPORTED for TANH and SIGN_BIT. */
+/* prepare of an operator whose inputs and output have one dtype and no quantization. */
 opc_status opc_pair_prepare(opc_node *node);
-/* invoke: f for every run, then the clamp. */
+/* invoke: f for every run. */
 opc_status opc_pair(opc_node *node, opc_run_function f);
 /* The same for divisions of integers: OPC_INVALID_INPUT when the second input has a 0. */
 opc_status opc_pair_divide(opc_node *node, opc_run_function f);
+
+/* The same for operators whose option 0 is a fused activation: OPC_UNSUPPORTED for TANH and SIGN_BIT. */
+opc_status opc_active_pair_prepare(opc_node *node);
+opc_status opc_active_pair(opc_node *node, opc_run_function f);
 
 /* The fused activation of stored values: plain integers, or floats where NaN passes. activation <= OPC_ACT_RELU6. */
 void opc_clamp_stored(const opc_tensor *y, uint8_t activation);

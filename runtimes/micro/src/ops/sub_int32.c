@@ -3,12 +3,12 @@
 OPC_RUN(subtract, int32_t, int32_t, opc_sub32(a, b))
 
 static opc_status invoke(opc_node *node) {
-    return opc_pair(node, subtract);
+    return opc_active_pair(node, subtract);
 }
 
 const opc_op opc_sub_int32 = {.code = OPC_CODE_SUB,
                               .key = OPC_KEY_INPUT0,
                               .flags = OPC_INPLACE_INPUT0 | OPC_INPLACE_INPUT1,
                               .types = OPC_BIT(OPC_INT32),
-                              .prepare = opc_pair_prepare,
+                              .prepare = opc_active_pair_prepare,
                               .invoke = invoke};

@@ -1,0 +1,16 @@
+#include "kernel_map.h"
+
+static float square(float x) {
+    return x * x;
+}
+
+static opc_status invoke(opc_node *node) {
+    return opc_map_float(node, square);
+}
+
+const opc_op opc_square_float32 = {.code = OPC_CODE_SQUARE,
+                                   .key = OPC_KEY_INPUT0,
+                                   .flags = OPC_INPLACE_INPUT0,
+                                   .types = OPC_BIT(OPC_FLOAT32),
+                                   .prepare = opc_map_prepare,
+                                   .invoke = invoke};
