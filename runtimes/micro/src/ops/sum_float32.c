@@ -1,0 +1,11 @@
+#include "kernel_reduce.h"
+
+static opc_status invoke(opc_node *node) {
+    return opc_reduce_float(node, false);
+}
+
+const opc_op opc_sum_float32 = {.code = OPC_CODE_SUM,
+                                .key = OPC_KEY_INPUT0,
+                                .types = OPC_BIT(OPC_FLOAT32),
+                                .prepare = opc_reduction_prepare,
+                                .invoke = invoke};
