@@ -36,7 +36,7 @@ class Network:
         """Return the extents of a tensor."""
         return self.tensors[tensor].shape
 
-    def _node(self, op: str, inputs: tuple[int, ...], shape: Shape, **options: object) -> int:
+    def node(self, op: str, inputs: tuple[int, ...], shape: Shape, **options: object) -> int:
         out = self.tensor(shape)
         self.nodes.append(Node(op, inputs, (out,), options))
         return out
@@ -57,22 +57,22 @@ class Network:
         result = (batch, -(-height // stride), -(-width // stride), outputs)
         options: dict[str, object] = {"depth_multiplier": 1} if axis else {}
         options |= {"padding": "SAME", "stride_h": stride, "stride_w": stride, "dilation_h": 1, "dilation_w": 1}
-        return self._node(op, (x, *self._weights(shape, axis)), result, activation=activation, **options)
+        return self.node(op, (x, *self._weights(shape, axis)), result, activation=activation, **options)
 
     def add(self, x: int, y: int, activation: str) -> int:
         """Append a sum of two tensors of one shape."""
-        return self._node("ADD", (x, y), self.shape(x), activation=activation)
+        return self.node("ADD", (x, y), self.shape(x), activation=activation)
 
     def classify(self, x: int) -> int:
         """Append the mean over an image and a dense layer, in float32 with SOFTMAX."""
         batch, _, _, channels = self.shape(x)
         self.tensors.append(TensorDef("axes", "int32", (2,), np.array([1, 2])))
-        mean = self._node("MEAN", (x, len(self.tensors) - 1), (batch, channels), keep_dims=False)
+        mean = self.node("MEAN", (x, len(self.tensors) - 1), (batch, channels), keep_dims=False)
         constants = self._weights((_CLASSES, channels), 0)
-        dense = self._node("FULLY_CONNECTED", (mean, *constants), (batch, _CLASSES), activation="NONE")
+        dense = self.node("FULLY_CONNECTED", (mean, *constants), (batch, _CLASSES), activation="NONE")
         if self.dtype == "int8":
             return dense
-        return self._node("SOFTMAX", (dense,), (batch, _CLASSES), beta=1.0)
+        return self.node("SOFTMAX", (dense,), (batch, _CLASSES), beta=1.0)
 
     def written(self) -> bytes:
         """Return the file; the first tensor is the input, the last node's the output."""
