@@ -2,39 +2,46 @@
 
 #include <string.h>
 
-int32_t opc_on_slope(const opc_slopes *s, int32_t x, int32_t below_product) {
-    if (x >= 0) {
-        return opc_mbqm(x, s->above);
-    }
-    const int32_t y = opc_mbqm(below_product, s->below);
-    return s->negate ? opc_sub32(0, y) : y;
+int32_t opc_on_slope(const opc_slopes *s, int32_t x, int32_t product) {
+    return x >= 0 ? opc_mbqm(x, s->above) : opc_mul32(opc_mbqm(product, s->below), s->sign);
 }
 
-static uint32_t bits_of(float x) {
+opc_status opc_slopes_prepare(opc_node *node, const opc_tensor *x, const opc_tensor *y, float slope) {
+    const uint32_t sign = UINT32_C(1) << 31;
+    const uint32_t infinity = 0x7F800000U;
     uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
+    memcpy(&bits, &slope, sizeof bits); /* no float arithmetic for a layer of integers */
+    if ((bits & infinity) == infinity) {
+        return OPC_FAIL(node, OPC_INVALID_MODEL, "the slope must be finite");
+    }
+    opc_slopes *s = opc_alloc(node, sizeof *s);
+    if (s == NULL) {
+        return OPC_NO_MEMORY;
+    }
+    s->sign = (bits & sign) != 0 ? -1 : 1;
+    bits &= ~sign;
+    memcpy(&slope, &bits, sizeof slope);
+    s->above = opc_multiplier_of(opc_scale(x, 0), 1.0f, opc_scale(y, 0), 0);
+    s->below = opc_multiplier_of(opc_scale(x, 0), slope, opc_scale(y, 0), 0);
+    return OPC_OK;
 }
 
-bool opc_is_finite(float x) {
-    return (bits_of(x) & 0x7F800000U) != 0x7F800000U;
+opc_status opc_rectify_prepare(opc_node *node, float slope) {
+    opc_map m;
+    OPC_TRY(opc_map_quantized_prepare(node));
+    (void)opc_map_fetch(node, &m);
+    return opc_slopes_prepare(node, &m.x, &m.y, slope);
 }
 
 static int32_t rectified(const void *context, int32_t x) {
     return opc_on_slope(context, x, x);
 }
 
-opc_status opc_rectify(opc_node *node, uint8_t activation, float slope) {
+opc_status opc_rectify(opc_node *node, uint8_t activation) {
     opc_map m;
-    opc_slopes s;
     OPC_TRY(opc_map_fetch(node, &m));
-    const float scale_x = opc_scale(&m.x, 0);
-    const float scale_y = opc_scale(&m.y, 0);
-    s.negate = bits_of(slope) >> 31 != 0;
-    s.above = opc_multiplier_of(scale_x, 1.0f, scale_y, 0);
-    s.below = opc_multiplier_of(scale_x, s.negate ? -slope : slope, scale_y, 0);
     m.f = rectified;
-    m.context = &s;
+    m.context = opc_data(node);
     m.activation = activation;
     return opc_map_quantized(node, &m);
 }

@@ -4,20 +4,22 @@
 
 #include "kernel_map.h"
 
-/* One factor for elements that are not negative, one for the others, which may be negative. */
+/* One factor for elements that are not negative, one for the others. */
 typedef struct opc_slopes {
     opc_multiplier above;
     opc_multiplier below;
-    bool negate;
+    int32_t sign; /* of the factor below: 1 or -1 */
 } opc_slopes;
 
-/* y - zero_y from x - zero_x; the other factor is of `below_product`, for PRELU the product with a slope. */
-int32_t opc_on_slope(const opc_slopes *s, int32_t x, int32_t below_product);
+/* y - zero_y from x - zero_x; the factor `below` is applied to `product`, the product of x with the slope for PRELU. */
+int32_t opc_on_slope(const opc_slopes *s, int32_t x, int32_t product);
 
-/* Is the float finite? Without float arithmetic. */
-bool opc_is_finite(float x);
+/* The node's persistent opc_slopes: s_x / s_y above zero and slope * s_x / s_y below. OPC_INVALID_MODEL for a slope that is
+ * not finite. */
+opc_status opc_slopes_prepare(opc_node *node, const opc_tensor *x, const opc_tensor *y, float slope);
 
-/* invoke: rescaled by s_x / s_y, below zero by slope * s_x / s_y, then clamped. opc_map_quantized_prepare prepares. */
-opc_status opc_rectify(opc_node *node, uint8_t activation, float slope);
+/* One input and one output: rescaled, then clamped. */
+opc_status opc_rectify_prepare(opc_node *node, float slope);
+opc_status opc_rectify(opc_node *node, uint8_t activation);
 
 #endif

@@ -51,7 +51,7 @@ opc_status opc_active_pair(opc_node *node, opc_run_function f) {
     return OPC_OK;
 }
 
-opc_status opc_pair_divide(opc_node *node, opc_run_function f) {
+opc_status opc_refuse_zero(opc_node *node) {
     opc_tensor divisor;
     (void)opc_input(node, 1, &divisor);
     for (uint32_t i = 0; i < divisor.elements; i++) {
@@ -59,7 +59,19 @@ opc_status opc_pair_divide(opc_node *node, opc_run_function f) {
             return OPC_FAIL(node, OPC_INVALID_INPUT, "division by zero");
         }
     }
-    return opc_pair(node, f);
+    return OPC_OK;
+}
+
+opc_status opc_pair_divide_int(opc_node *node, int32_t (*f)(int32_t a, int32_t b)) {
+    opc_binary t;
+    opc_walk w;
+    OPC_TRY(opc_refuse_zero(node));
+    (void)opc_binary_views(node, &t);
+    opc_walk_start(&w, &t.out, t.in, 2);
+    for (uint32_t i = 0; i < t.out.elements; i++, opc_walk_next(&w)) {
+        opc_store_int(&t.out, i, f(opc_load_int(&t.in[0], w.offset[0]), opc_load_int(&t.in[1], w.offset[1])));
+    }
+    return OPC_OK;
 }
 
 uint32_t opc_order_int32(int32_t a, int32_t b) {

@@ -38,10 +38,12 @@ void opc_for_runs(const opc_binary *t, opc_run_function f, const void *context);
 opc_status opc_pair_prepare(opc_node *node);
 /* invoke: f for every run. */
 opc_status opc_pair(opc_node *node, opc_run_function f);
-/* The same for divisions of integers: OPC_INVALID_INPUT when the second input has a 0. */
-opc_status opc_pair_divide(opc_node *node, opc_run_function f);
+/* OPC_INVALID_INPUT when the second input, integers, has a 0. */
+opc_status opc_refuse_zero(opc_node *node);
+/* invoke of a division of int8, int16 or int32: f element by element, with b != 0. */
+opc_status opc_pair_divide_int(opc_node *node, int32_t (*f)(int32_t a, int32_t b));
 
-/* The same for operators whose option 0 is a fused activation: OPC_UNSUPPORTED for TANH and SIGN_BIT. */
+/* As opc_pair for operators whose option 0 is a fused activation: OPC_UNSUPPORTED for TANH and SIGN_BIT. */
 opc_status opc_active_pair_prepare(opc_node *node);
 opc_status opc_active_pair(opc_node *node, opc_run_function f);
 

@@ -9,7 +9,8 @@
 
 /* What the table is of: input = low + i * step for entry i, output quanta = function(input) * per_unit. */
 typedef struct opc_table_of {
-    float (*function)(float);
+    float (*function)(float); /* minus infinity stands for `least` */
+    float least;
     float low;
     float high; /* = low + 512 * step, rounded by itself */
     float step;
@@ -26,5 +27,9 @@ int16_t opc_table_between(int16_t left, int16_t right, int16_t value);
 static inline uint32_t opc_table_index(int16_t value) {
     return (uint32_t)(256 + (value >> 7));
 }
+
+/* An operator of one int16 input and output: a table that lives as long as the model, and its use. */
+opc_status opc_table_prepare(opc_node *node, float (*function)(float));
+opc_status opc_table_invoke(opc_node *node);
 
 #endif

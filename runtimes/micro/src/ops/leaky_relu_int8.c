@@ -1,12 +1,11 @@
 #include "kernel_rectify.h"
 
 static opc_status prepare(opc_node *node) {
-    return opc_is_finite(opc_option_f32(node, 0, 0.0f)) ? opc_map_quantized_prepare(node)
-                                                        : OPC_FAIL(node, OPC_INVALID_MODEL, "alpha must be finite");
+    return opc_rectify_prepare(node, opc_option_f32(node, 0, 0.0f));
 }
 
 static opc_status invoke(opc_node *node) {
-    return opc_rectify(node, OPC_ACT_NONE, opc_option_f32(node, 0, 0.0f));
+    return opc_rectify(node, OPC_ACT_NONE);
 }
 
 const opc_op opc_leaky_relu_int8 = {.code = OPC_CODE_LEAKY_RELU,

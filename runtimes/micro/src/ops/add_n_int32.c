@@ -1,0 +1,24 @@
+#include "kernel_add_n.h"
+
+static void add(opc_sums *sums, const opc_tensor *term, uint32_t at, uint32_t count) {
+    const int32_t *x = term->data;
+    for (uint32_t i = 0; i < count; i++) {
+        sums->i[i] = opc_add32(sums->i[i], x[at + i]);
+    }
+}
+
+static void finish(const opc_node *node, const opc_sums *sums, const opc_tensor *y, uint32_t at, uint32_t count) {
+    (void)node;
+    opc_copy((int32_t *)y->data + at, sums, count, sizeof(int32_t));
+}
+
+static opc_status invoke(opc_node *node) {
+    return opc_add_n(node, add, finish);
+}
+
+const opc_op opc_add_n_int32 = {.code = OPC_CODE_ADD_N,
+                                .key = OPC_KEY_INPUT0,
+                                .flags = OPC_INPLACE_INPUT0,
+                                .types = OPC_BIT(OPC_INT32),
+                                .prepare = opc_add_n_prepare,
+                                .invoke = invoke};
