@@ -61,12 +61,11 @@ static uint32_t split_float(float value, int32_t *exponent) {
     return mantissa;
 }
 
-/* A 53-bit mantissa in [2^52, 2^53] times 2^exponent, rounded half away from zero to 31 bits. */
-static opc_multiplier round_to_31_bits(uint64_t mantissa, int32_t exponent) {
-    const uint64_t rounded = (mantissa + (UINT64_C(1) << 21)) >> 22;
-    opc_multiplier m = {(int32_t)(rounded & 0x7FFFFFFFU), exponent + 53};
-    if (rounded >> 31 != 0) {
-        m.mantissa = (int32_t)(rounded >> 1);
+/* A 31-bit mantissa in [2^30, 2^31] times 2^(shift - 31) as a multiplier; too small a factor is 0. */
+static opc_multiplier multiplier(uint32_t mantissa, int32_t shift) {
+    opc_multiplier m = {(int32_t)mantissa, shift};
+    if (mantissa >> 31 != 0) {
+        m.mantissa = 1 << 30;
         m.shift += 1;
     }
     if (m.shift < -31) {
@@ -76,27 +75,33 @@ static opc_multiplier round_to_31_bits(uint64_t mantissa, int32_t exponent) {
     return m;
 }
 
-/* dividend / divisor * 2^power with a quotient of `bits` bits, rounded half to even (so it may reach 2^bits).
- * 0 < dividend < 2^48, 2^23 <= divisor < 2^24, and the quotient has at most `bits` bits to begin with.
- * Bit by bit: a few hundred instructions a quotient, and no image needs the 64-bit division of libgcc for it. */
-static uint64_t divide(uint64_t dividend, uint32_t divisor, uint32_t bits, int32_t *power) {
-    uint64_t quotient = 0;
-    uint32_t remainder = 0;
-    for (uint32_t left = 48; left > 0 || quotient >> (bits - 1) == 0; dividend <<= 1) {
-        remainder = (remainder << 1) | (uint32_t)((dividend >> 47) & 1U); /* < 2^25 */
-        const uint32_t bit = remainder >= divisor ? 1U : 0U;
-        remainder -= bit * divisor;
-        quotient = (quotient << 1) | bit;
-        *power -= left == 0 ? 1 : 0;
-        left -= left == 0 ? 0U : 1U;
+/* floor(dividend / divisor * 2^k) with that k that makes it a number of 32 bits; *power falls by k, *rest is what
+ * remains. 2^23 <= divisor < 2^24, 0 < dividend < 2^48. Four digits by 32-bit division: no image needs the 64-bit
+ * division of libgcc for it. */
+static uint32_t divide(uint64_t dividend, uint32_t divisor, int32_t *power, uint32_t *rest) {
+    while ((uint32_t)(dividend >> 24) < divisor) {
+        dividend <<= 1;
+        *power -= 1;
     }
-    const uint32_t twice = remainder << 1;
-    const bool up = twice > divisor || (twice == divisor && (quotient & 1U) != 0);
-    return quotient + (up ? 1U : 0U);
+    uint32_t quotient = 1;
+    uint32_t remainder = (uint32_t)(dividend >> 24) - divisor; /* below divisor: the dividend has just got there */
+    uint32_t low = (uint32_t)dividend << 8;
+    for (uint32_t bits = 7; quotient >> 31 == 0; bits = 8) {
+        const uint32_t digits = (remainder << bits) | (low >> (32 - bits)); /* < 2^32 */
+        const uint32_t digit = digits / divisor;                          /* < 2^bits */
+        remainder = digits - digit * divisor;
+        quotient = (quotient << bits) | digit;
+        low <<= bits;
+    }
+    *power -= 7;
+    *rest = remainder;
+    return quotient;
 }
 
 static const opc_multiplier zero_multiplier = {0, 0};
 
+/* The quotient is rounded to 53 bits, half to even, then to 31, half away from zero. With 32 bits and a remainder at
+ * hand the first rounding matters only where it reaches the half that the second one rounds up: from 2^-22 below. */
 static opc_multiplier quotient_of(uint64_t product, float c, int32_t power) {
     int32_t power_c;
     const uint32_t divisor = split_float(c, &power_c);
@@ -104,8 +109,10 @@ static opc_multiplier quotient_of(uint64_t product, float c, int32_t power) {
         return zero_multiplier;
     }
     power -= power_c;
-    const uint64_t quotient = divide(product, divisor, 53, &power);
-    return round_to_31_bits(quotient, power);
+    uint32_t rest;
+    const uint32_t quotient = divide(product, divisor, &power, &rest);
+    const bool up = (quotient & 1U) != 0 || divisor - rest <= divisor >> 22;
+    return multiplier((quotient >> 1) + (up ? 1U : 0U), power + 32);
 }
 
 opc_multiplier opc_multiplier_of(float a, float b, float c, int32_t exponent) {
@@ -136,7 +143,8 @@ opc_multiplier opc_multiplier_of_double(double d) {
     if (power == 0) { /* zero or subnormal: far below 2^-32 */
         return zero_multiplier;
     }
-    return round_to_31_bits(fraction | (UINT64_C(1) << 52), power - 1075);
+    const uint64_t rounded = (fraction + (UINT64_C(1) << 52) + (UINT64_C(1) << 21)) >> 22;
+    return multiplier((uint32_t)rounded, power - 1022);
 }
 
 int opc_multiplier_vs_one(opc_multiplier m) {
@@ -173,13 +181,17 @@ static int32_t quantized_limit(uint32_t limit, float scale) {
     if (divisor == 0) {
         return 1 << 20;
     }
-    power = -power;
-    const uint64_t quotient = divide(limit, divisor, 24, &power);
-    /* quotient is in [2^23, 2^24]; the value is quotient * 2^power. */
+    power = -44 - power;
+    uint32_t rest;
+    const uint32_t quotient = divide((uint64_t)limit << 44, divisor, &power, &rest);
+    const uint32_t dropped = ((quotient & 0xFFU) << 1) | (rest != 0 ? 1U : 0U);
+    const uint32_t value = (quotient >> 8) + (dropped + ((quotient >> 8) & 1U) > 0x100U ? 1U : 0U);
+    /* value is in [2^23, 2^24], times 2^power. */
+    power += 8;
     if (power > -4) {
         return 1 << 20;
     }
-    return power < -25 ? 0 : (int32_t)((quotient + (UINT64_C(1) << (uint32_t)(-power - 1))) >> (uint32_t)-power);
+    return power < -25 ? 0 : (int32_t)((value + (UINT32_C(1) << (uint32_t)(-power - 1))) >> (uint32_t)-power);
 }
 
 opc_status opc_activation_range(opc_node *node, const opc_tensor *output, uint8_t activation, int32_t *lo,
