@@ -88,7 +88,7 @@ static uint32_t divide(uint64_t dividend, uint32_t divisor, int32_t *power, uint
     uint32_t low = (uint32_t)dividend << 8;
     for (uint32_t bits = 7; quotient >> 31 == 0; bits = 8) {
         const uint32_t digits = (remainder << bits) | (low >> (32 - bits)); /* < 2^32 */
-        const uint32_t digit = digits / divisor;                          /* < 2^bits */
+        const uint32_t digit = digits / divisor;                            /* < 2^bits */
         remainder = digits - digit * divisor;
         quotient = (quotient << bits) | digit;
         low <<= bits;

@@ -1,0 +1,162 @@
+#include "kernel_conv.h"
+
+#include <string.h>
+
+#include "kernel_panel.h"
+
+/* Memory for panels is shared by as many as fit: a window that must be copied together is copied once for all. */
+enum { ROOM = 3072, MOST = 8 };
+
+typedef struct job {
+    const opc_conv *c;
+    opc_panel_set set;
+    uint32_t bytes; /* of one panel's weights */
+    uint32_t most;  /* panels at a time */
+    uint32_t count; /* panels now */
+    bool direct;    /* a window is one run of inputs: nothing is copied */
+    opc_panel *panels;
+    uint8_t *room;
+    int8_t *patch;
+} job;
+
+static void plan(job *j, const opc_conv *c, bool depthwise) {
+    const uint32_t positions = (uint32_t)c->window.y.size * (uint32_t)c->window.x.size;
+    j->c = c;
+    j->set.taps = positions * c->group_in; /* at most the weights */
+    j->set.channel_step = depthwise ? 1 : j->set.taps;
+    j->set.tap_step = depthwise ? c->out_channels : 1;
+    j->bytes = opc_panel_bytes(j->set.taps, j->set.tap_step);
+    j->direct = positions == 1;
+    const uint32_t wanted = (c->group_out + OPC_LANES - 1) / OPC_LANES;
+    const uint32_t fit = ROOM / (j->bytes + (uint32_t)sizeof(opc_panel));
+    j->most = j->direct || fit < 2 ? 1 : fit < MOST ? fit : MOST;
+    j->most = wanted < j->most ? wanted : j->most;
+}
+
+void opc_conv_plan_s8(opc_node *node, const opc_conv *c, bool depthwise) {
+    job j;
+    plan(&j, c, depthwise);
+    /* At most 2^3 * 2^12 when there are several, else at most 2^30 + 2^30 + 2^7. */
+    opc_scratch(node, j.most * (j.bytes + (uint32_t)sizeof(opc_panel)) + (j.direct ? 0 : j.set.taps));
+}
+
+/* Copy n bytes, a word at a time: windows are too short for the call of a library function to pay. */
+static inline int8_t *copy(int8_t *to, const int8_t *from, uint32_t n) {
+    for (; n >= 4; n -= 4, to += 4, from += 4) {
+        memcpy(to, from, 4);
+    }
+    for (; n != 0; n--) {
+        *to++ = *from++;
+    }
+    return to;
+}
+
+static inline int8_t *fill(int8_t *to, uint32_t n, int32_t value) {
+    for (; n != 0; n--) {
+        *to++ = (int8_t)value;
+    }
+    return to;
+}
+
+/* The inputs of one row of the window, `inside` of them taps [tx.first, tx.end); the others are zero points. */
+static int8_t *gather_row(const job *j, const int8_t *x, opc_taps tx, int8_t *to) {
+    const opc_conv *c = j->c;
+    const uint32_t inside = (uint32_t)(tx.end - tx.first);
+    to = fill(to, (uint32_t)tx.first * c->group_in, j->set.zero_x);
+    if (c->window.x.dilation == 1 && c->group_in == c->in_channels) {
+        to = copy(to, x, inside * c->group_in);
+    } else {
+        const uint32_t jump = (uint32_t)c->window.x.dilation * c->in_channels;
+        for (uint32_t i = 0; i < inside; i++, x += jump) {
+            to = copy(to, x, c->group_in);
+        }
+    }
+    return fill(to, (uint32_t)(c->window.x.size - tx.end) * c->group_in, j->set.zero_x);
+}
+
+static opc_taps clip(const opc_window_axis *a, int32_t position) {
+    opc_taps t = opc_window_taps(a, position);
+    t.end = t.end > t.first ? t.end : t.first;
+    if (t.first >= a->size || t.end == t.first) {
+        t.first = 0;
+        t.end = 0;
+    }
+    return t;
+}
+
+/* The whole window of one position in the order of the weights. */
+static void gather(const job *j, const int8_t *image, opc_taps ty, opc_taps tx) {
+    const opc_window *w = &j->c->window;
+    const uint32_t row = (uint32_t)w->x.size * j->c->group_in;
+    int8_t *to = fill(j->patch, (uint32_t)ty.first * row, j->set.zero_x);
+    const int32_t column = tx.start + tx.first * w->x.dilation;
+    for (int32_t fy = ty.first; fy < ty.end; fy++) {
+        const int32_t line = (ty.start + fy * w->y.dilation) * w->x.input;
+        to = gather_row(j, image + (uint32_t)(line + column) * j->c->in_channels, tx, to);
+    }
+    fill(to, (uint32_t)(w->y.size - ty.end) * row, j->set.zero_x);
+}
+
+static void run_row(const job *j, const int8_t *image, int32_t oy, int8_t *y) {
+    const opc_conv *c = j->c;
+    const opc_taps ty = clip(&c->window.y, oy);
+    const int8_t *x = j->patch;
+    uint32_t step = 0;
+    if (j->direct) {
+        step = (uint32_t)c->window.x.stride * c->in_channels;
+        x = image + (uint32_t)(ty.start * c->window.x.input) * c->in_channels;
+    }
+    for (int32_t ox = 0; ox < c->window.x.output; ox++, x += step, y += c->out_channels) {
+        if (!j->direct) {
+            gather(j, image, ty, clip(&c->window.x, ox));
+        }
+        int8_t *to = y;
+        for (uint32_t i = 0; i < j->count; i++, to += OPC_LANES) {
+            opc_panel_run(&j->set, &j->panels[i], x, to);
+        }
+    }
+}
+
+/* Panels from channel `o` on, as many as fit and belong to its group; returns the next channel. */
+static uint32_t load(job *j, uint32_t o) {
+    const opc_conv *c = j->c;
+    const uint32_t end = (o / c->group_out + 1) * c->group_out;
+    for (j->count = 0; j->count < j->most && o < end; j->count++) {
+        opc_panel *p = &j->panels[j->count];
+        int32_t sums[OPC_LANES];
+        p->lanes = end - o < OPC_LANES ? end - o : OPC_LANES;
+        opc_panel_pack(&j->set, p, opc_i8(&c->w) + o * j->set.channel_step, j->room + j->count * j->bytes, sums);
+        p->quick = true;
+        for (uint32_t k = 0; k < p->lanes; k++) {
+            const int32_t bias = c->b.data == NULL ? 0 : opc_i32(&c->b)[o + k];
+            p->lane[k] = opc_lane_of(opc_conv_multiplier(c, o + k), opc_sub32(bias, opc_mul32(j->set.zero_x, sums[k])));
+            p->quick = p->quick && p->lane[k].half != 0;
+        }
+        o += p->lanes;
+    }
+    return o;
+}
+
+void opc_conv_run_s8(const opc_node *node, const opc_conv *c, bool depthwise, int32_t lo, int32_t hi) {
+    job j;
+    plan(&j, c, depthwise);
+    j.set.zero_x = opc_zero_point(&c->x, 0);
+    j.set.zero_y = opc_zero_point(&c->y, 0);
+    j.set.lo = lo;
+    j.set.hi = hi;
+    j.panels = opc_scratch_data(node);
+    j.room = (uint8_t *)(j.panels + j.most);
+    j.patch = (int8_t *)(j.room + j.most * j.bytes);
+    const uint32_t image = (uint32_t)(c->window.y.input * c->window.x.input) * c->in_channels;
+    for (uint32_t o = 0, next; o < c->out_channels; o = next) {
+        next = load(&j, o);
+        const int8_t *x = opc_i8(&c->x) + o / c->group_out * c->group_in;
+        int8_t *y = (int8_t *)c->y.data + o;
+        for (uint32_t b = 0; b < c->batches; b++, x += image) {
+            for (int32_t oy = 0; oy < c->window.y.output; oy++) {
+                run_row(&j, x, oy, y);
+                y += (uint32_t)c->window.x.output * c->out_channels;
+            }
+        }
+    }
+}
