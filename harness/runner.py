@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import multiprocessing
-import multiprocessing.connection
 import platform
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from opconform import __version__
-from opconform.harness import costs, coverage, events
+from opconform.harness import costs, coverage, crew, events
+from opconform.harness.crew_ray import distributed
 from opconform.harness.expectations import Expectation, load_expectations
 from opconform.harness.generate.engine import TIERS, Tier
 from opconform.harness.isolate import Isolated, connect
 from opconform.harness.registry import Handle, claims_row, resolve
 from opconform.harness.runlog import LogWriter, taken_up
 from opconform.harness.runtime import Unavailable
+from opconform.harness.shards import WHOLE, Shard, all_thin, merged, read_part, still_stale
 from opconform.harness.spec import OpSpec
 from opconform.harness.spec_load import load_all, spec_folder
 from opconform.harness.unit import Oracle, Seat, run_unit
@@ -41,10 +40,6 @@ class TargetFailed(Exception):
     """A program or board that is there cannot start; the message holds its own words."""
 
 
-class WorkerLost(Exception):
-    """A worker process of the run died; the log up to here is kept."""
-
-
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What a run does; the same selection, seed and specs give the same log."""
@@ -56,6 +51,9 @@ class Selection:
     seed: int = 0
     jobs: int = 1
     folder: Path | None = None  # of the op specs; None: those installed
+    shard: Shard = WHOLE
+    engine: str = "local"  # or "ray"
+    address: str = ""  # of a Ray cluster; "": one is started on this machine
 
 
 @dataclass(slots=True)
@@ -112,7 +110,7 @@ def select(specs: Mapping[str, OpSpec], selection: Selection) -> list[tuple[str,
     if not pairs:
         rows = sorted({row for spec in chosen for row in spec.rows})
         raise NothingSelected(f"--row {' '.join(selection.rows)}: matches no row; rows: {', '.join(rows)}")
-    return pairs
+    return [pair for pair in pairs if selection.shard.holds("/".join(pair))]
 
 
 def expectations_of(handle: Handle) -> tuple[Expectation, ...]:
@@ -144,6 +142,7 @@ def run(selection: Selection, log: Path | None, resume: bool = False, progress: 
     started = time.perf_counter()
     specs = load_all(selection.folder, selection.ops)
     pairs = select(specs, selection)
+    asked = {op for op, _ in select(specs, replace(selection, shard=WHOLE))}
     handles = list({handle.label: handle for handle in map(resolve, selection.runtimes)}.values())
     seated, missing = _available(handles)
     entries = {handle.label: expectations_of(handle) for handle in seated}
@@ -162,10 +161,34 @@ def run(selection: Selection, log: Path | None, resume: bool = False, progress: 
         for lines in _units(rest, selection, [h.source for h in seated]):
             _emit(writer, totals, report, lines)
         for board in costs.boards_of(seated):
-            measured = costs.cost_lines([specs[op] for op in _ops(pairs)], board, load_oracle().kernels)
+            priced = [spec for op, spec in specs.items() if op in asked and selection.shard.holds(op)]
+            measured = costs.cost_lines(priced, board, load_oracle().kernels)
             _emit(writer, totals, report, list(measured))
-        footer, code = _footer(totals, seated, entries, pairs, TIERS[selection.tier], time.perf_counter() - started)
+        tier, seconds = TIERS[selection.tier], time.perf_counter() - started
+        stale, thin = _stale(totals, seated, entries, pairs), _thin(totals, seated, pairs, tier)
+        footer, code = _footer(totals, stale, thin, tier, bool(seated), seconds)
         _emit(writer, totals, report, [footer])
+    finally:
+        writer.close()
+    return Result(footer, code)
+
+
+def merge(paths: Sequence[Path], log: Path, progress: Progress | None = None) -> Result:
+    """Make the logs of all parts of a run one log, as one machine would have written it but for times.
+
+    Raises LogError where a log is no complete part, or parts are missing or of different runs.
+    """
+    parts = [read_part(path) for path in paths]
+    lines, totals, writer = merged(parts), Totals(), LogWriter(log)
+    writer.start()
+    try:
+        _emit(writer, totals, progress or (lambda line: None), lines)
+        rows = [f"{line['op']}/{line['row']}" for line in totals.coverage]
+        stale, thin = still_stale(parts, totals.explained), all_thin(parts, rows)
+        seated = sum(line["kind"] == "unavailable" for line in lines) < len(lines[0]["runtimes"])
+        seconds = sum(float(part.footer["seconds"]) for part in parts)
+        footer, code = _footer(totals, stale, thin, TIERS[lines[0]["tier"]], seated, seconds)
+        _emit(writer, totals, progress or (lambda line: None), [footer])
     finally:
         writer.close()
     return Result(footer, code)
@@ -213,7 +236,7 @@ def _header(selection: Selection, handles: Sequence[Handle], specs: str) -> Line
         "seed": selection.seed,
         "tier": selection.tier,
         "specs": specs,
-        "selection": {"ops": list(selection.ops), "rows": list(selection.rows)},
+        "selection": {"ops": list(selection.ops), "rows": list(selection.rows)} | selection.shard.named,
         "runtimes": [
             {
                 "name": h.name,
@@ -231,16 +254,9 @@ def _header(selection: Selection, handles: Sequence[Handle], specs: str) -> Line
 
 
 def _footer(
-    totals: Totals,
-    handles: Sequence[Handle],
-    entries: Mapping[str, Sequence[Expectation]],
-    pairs: Sequence[tuple[str, str]],
-    tier: Tier,
-    seconds: float,
+    totals: Totals, stale: Sequence[str], thin: Sequence[str], tier: Tier, seated: bool, seconds: float
 ) -> tuple[Line, int]:
-    stale = _stale(totals, handles, entries, pairs)
-    thin = _thin(totals, handles, pairs, tier)
-    code = 3 if totals.infra or not handles else 1 if totals.unexpected or stale or thin else 0
+    code = 3 if totals.infra or not seated else 1 if totals.unexpected or stale or thin else 0
     footer = {
         "kind": "footer",
         "complete": True,
@@ -248,9 +264,9 @@ def _footer(
         "lines": totals.lines + 1,
         "verdicts": dict(sorted(totals.verdicts.items())),
         "unexpected": totals.unexpected,
-        "stale": stale,
+        "stale": list(stale),
         "floor": tier.floor,
-        "thin": thin,
+        "thin": list(thin),
         "coverage": coverage.summary(totals.coverage),
         "seconds": round(seconds, 3),
         "exit": code,
@@ -318,79 +334,10 @@ class Bench:
 
 
 def _units(pairs: Sequence[tuple[str, str]], selection: Selection, sources: Sequence[str]) -> Iterator[Sequence[Line]]:
-    """Yield the lines of every row in the order of the pairs, however many processes work."""
+    """Yield the lines of every row in the order of the pairs, whoever works on them."""
+    make = partial(Bench, selection, sources)
+    if selection.engine == "ray":
+        return distributed(pairs, make, selection.jobs, selection.address)
     if selection.jobs <= 1 or len(pairs) < 2:
-        bench = Bench(selection, sources)
-        try:
-            for op, row in pairs:
-                yield bench.unit(op, row)
-        finally:
-            bench.close()
-        return
-    yield from _parallel(pairs, selection, sources)
-
-
-def _serve(connection: Any, selection: Selection, sources: Sequence[str]) -> None:
-    """Work on rows until told to stop (the body of a worker process)."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    bench = Bench(selection, sources)
-    try:
-        while (task := connection.recv()) is not None:
-            connection.send((task, bench.unit(*task[1])))
-    except (EOFError, BrokenPipeError):
-        pass  # the parent is gone
-    finally:
-        bench.close()
-
-
-def _parallel(
-    pairs: Sequence[tuple[str, str]], selection: Selection, sources: Sequence[str]
-) -> Iterator[Sequence[Line]]:
-    context = multiprocessing.get_context("spawn")
-    waiting = list(enumerate(pairs))[::-1]
-    finished: dict[int, Sequence[Line]] = {}
-    workers: dict[Any, Any] = {}
-    try:
-        for _ in range(min(selection.jobs, len(pairs))):
-            ours, theirs = context.Pipe()
-            worker = context.Process(target=_serve, args=(theirs, selection, sources), daemon=False)
-            worker.start()
-            theirs.close()
-            workers[ours] = worker
-            ours.send(waiting.pop() if waiting else None)
-        position = 0
-        while position < len(pairs):
-            while position in finished:
-                yield finished.pop(position)
-                position += 1
-            if position < len(pairs):
-                _collect(workers, waiting, finished)
-    finally:
-        _dismiss(workers)
-
-
-def _collect(workers: Mapping[Any, Any], waiting: list[Any], finished: dict[int, Sequence[Line]]) -> None:
-    """Take the results that are there, and hand out the next rows."""
-    ready: list[Any] = list(multiprocessing.connection.wait(list(workers)))
-    for connection in ready:
-        try:
-            (number, _), lines = connection.recv()
-            finished[number] = lines
-            if waiting:
-                connection.send(waiting.pop())
-        except (EOFError, ConnectionError) as error:
-            workers[connection].join(1)
-            code = workers[connection].exitcode
-            text = f"a worker process of this run ended (exit code {code}); the log is kept: run again with --resume"
-            raise WorkerLost(text) from error
-
-
-def _dismiss(workers: Mapping[Any, Any]) -> None:
-    for connection, worker in workers.items():
-        with contextlib.suppress(OSError):
-            connection.send(None)
-        connection.close()
-        worker.join(5)
-        if worker.is_alive():
-            worker.terminate()
-            worker.join(5)
+        return crew.alone(pairs, make)
+    return crew.together(pairs, make, selection.jobs)

@@ -13,6 +13,7 @@ from opconform.harness.cli import (
     export,
     lint,
     listing,
+    merge,
     model,
     new,
     replay,
@@ -55,6 +56,7 @@ for _module in (
     new,
     export,
     verify,
+    merge,
 ):
     _module.register(app)
 

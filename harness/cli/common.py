@@ -13,12 +13,13 @@ from typing import Any, TextIO, cast
 import typer
 from rich.console import Console
 
+from opconform.harness.crew import WorkerLost
 from opconform.harness.expectations_update import UpdateError
 from opconform.harness.flatread import ModelError
 from opconform.harness.generate.cases import ReferenceMismatch
 from opconform.harness.generate.codec import BadCaseId
 from opconform.harness.runlog import LogError
-from opconform.harness.runner import NothingSelected, TargetFailed, WorkerLost
+from opconform.harness.runner import NothingSelected, TargetFailed
 from opconform.harness.runtime import RuntimeFailure
 from opconform.harness.scaffold import ScaffoldError
 from opconform.harness.vectors import VectorsError

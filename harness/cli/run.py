@@ -17,10 +17,12 @@ from opconform.harness import coverage
 from opconform.harness.cli.common import console
 from opconform.harness.generate.engine import TIERS
 from opconform.harness.runner import Result, Selection, run, select
+from opconform.harness.shards import Shard, parse_shard
 from opconform.harness.spec_load import load_all
 
 #: What runs when no --runtime is given: ours, and the real ones that are light to install.
 DEFAULT_RUNTIMES = ("lite", "micro@cortex-m4", "litert@ref", "tflm")
+ENGINES = ("local", "ray")
 
 HELP = """Run the conformance tests and judge every runtime.
 
@@ -52,14 +54,34 @@ def command(
     jobs: Annotated[int, typer.Option(min=1, help="Processes to work with.")] = 1,
     log: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the run log (JSON lines) here.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from an interrupted --log.")] = False,
+    shard: Annotated[
+        str, typer.Option(metavar="K/N", help="Only part K of N; opconform merge makes the logs one.")
+    ] = "1/1",
+    engine: Annotated[str, typer.Option(help="Who works: local (processes) or ray (a cluster).")] = "local",
+    address: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Of a Ray cluster; without, --engine ray starts one here.")
+    ] = "",
 ) -> int:
     """Run the conformance tests."""
     if resume and log is None:
         raise typer.BadParameter("--resume needs --log FILE: the log to go on from")
+    if engine not in ENGINES:
+        raise typer.BadParameter(f"--engine {engine}: unknown; allowed: {', '.join(ENGINES)}")
+    if address and engine != "ray":
+        raise typer.BadParameter("--address needs --engine ray")
     selection = Selection(
-        tuple(runtime or DEFAULT_RUNTIMES), tuple(op or ("*",)), tuple(row or ("*",)), checked_tier(tier), seed, jobs
-    )
+        tuple(runtime or DEFAULT_RUNTIMES), tuple(op or ("*",)), tuple(row or ("*",)), checked_tier(tier), seed, jobs,
+        shard=checked_shard(shard), engine=engine, address=address,
+    )  # fmt: skip
     return perform(selection, log, resume).exit
+
+
+def checked_shard(text: str) -> Shard:
+    """Return a part of a run; BadParameter where it is none."""
+    try:
+        return parse_shard(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--shard {error}") from error
 
 
 def checked_tier(tier: str) -> str:

@@ -1,0 +1,117 @@
+"""A run in parts: every row is in just one, and the merged log is that of the whole run."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opconform.harness.runlog import LogError
+from opconform.harness.runner import Selection, merge, run, select
+from opconform.harness.shards import Shard, parse_shard
+from opconform.harness.spec_load import load_all
+
+OPS = ("ABS", "ADD", "EXP", "CALL_ONCE")
+#: One that is right and one that deviates, so that failures, agreements and explained lines are merged too.
+RUNTIMES = ("lite", "litert@ref")
+
+
+def without_times(path: Path) -> list[dict[str, Any]]:
+    lines = [json.loads(text) for text in path.read_text().splitlines()]
+    for line in lines:
+        for key in ("started", "seconds"):
+            line.pop(key, None)
+        line.get("meters", {}).pop("time", None)
+    return lines
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    log = tmp_path_factory.mktemp("whole") / "run.jsonl"
+    run(Selection(RUNTIMES, OPS), log)
+    return log
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("parts")
+    logs = [folder / f"{number}.jsonl" for number in (1, 2, 3)]
+    for number, log in enumerate(logs, 1):
+        run(Selection(RUNTIMES, OPS, shard=Shard(number, 3)), log)
+    return logs
+
+
+def test_every_row_is_in_just_one_part() -> None:
+    specs = load_all()
+    whole = select(specs, Selection(()))
+    parts = [select(specs, Selection((), shard=Shard(number, 7))) for number in range(1, 8)]
+    assert sorted(pair for part in parts for pair in part) == sorted(whole)
+    assert max(map(len, parts)) < 2 * min(map(len, parts))
+
+
+def test_the_merged_log_is_that_of_one_machine(whole: Path, parts: list[Path], tmp_path: Path) -> None:
+    result = merge(parts[::-1], tmp_path / "merged.jsonl")
+    assert without_times(tmp_path / "merged.jsonl") == without_times(whole)
+    assert result.exit == json.loads(whole.read_text().splitlines()[-1])["exit"]
+
+
+def test_a_surprise_in_one_part_fails_the_merged_run(tmp_path: Path) -> None:
+    logs = [tmp_path / "1.jsonl", tmp_path / "2.jsonl"]
+    ended = [run(Selection(("lite",), ("ABS",), shard=Shard(n, 2)), log) for n, log in enumerate(logs, 1)]
+    assert [result.exit for result in ended] == [0, 0]
+    lines = logs[0].read_text().splitlines()
+    broken = [json.loads(line) for line in lines]
+    victim = next(line for line in broken if line["kind"] == "case")
+    victim.update(verdict="wrong-value", expected=False)
+    logs[0].write_text("".join(json.dumps(line) + "\n" for line in broken))
+    assert merge(logs, tmp_path / "merged.jsonl").exit == 1
+
+
+def test_a_part_without_rows_is_complete(tmp_path: Path) -> None:
+    specs = load_all()
+    chosen = ("RANK",), ("float32",)
+    empty = next(n for n in range(1, 50) if not select(specs, Selection((), *chosen, shard=Shard(n, 50))))
+    result = run(Selection(("lite",), *chosen, shard=Shard(empty, 50)), tmp_path / "run.jsonl")
+    assert (result.exit, result.footer["cases"]) == (0, 0)
+
+
+def changed(log: Path, change: Callable[[list[dict[str, Any]]], Any]) -> None:
+    lines = [json.loads(text) for text in log.read_text().splitlines()]
+    change(lines)
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda lines: lines.pop(), r"1\.jsonl: is incomplete; finish it with opconform run --resume"),
+        (lambda lines: lines[0].update(seed=7), "was made with seed"),
+        (lambda lines: lines[0]["selection"].pop("shard"), "is no part of a run"),
+        (lambda lines: lines[0]["selection"].update(ops=["*"]), "another selection"),
+        (lambda lines: lines[0]["selection"].update(shard="2/3"), "give each once"),
+        (lambda lines: lines.pop(0), "its first line is no header"),
+    ],
+)
+def test_logs_that_do_not_belong_together_are_refused(
+    parts: list[Path], tmp_path: Path, change: Callable[[list[dict[str, Any]]], Any], text: str
+) -> None:
+    logs = [Path(shutil.copy(log, tmp_path)) for log in parts]
+    changed(logs[0], change)
+    with pytest.raises(LogError, match=text):
+        merge(logs, tmp_path / "merged.jsonl")
+
+
+def test_a_missing_part_is_named(parts: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(LogError, match=r"parts 2/3 are missing"):
+        merge([parts[0], parts[2]], tmp_path / "merged.jsonl")
+
+
+@pytest.mark.parametrize("text", ["", "3", "0/2", "3/2", "1/0", "-1/2", "a/b", "1/2/3", "1/1000000"])
+def test_a_part_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=re.escape("allowed: K/N")):
+        parse_shard(text)
