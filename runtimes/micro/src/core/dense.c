@@ -1,38 +1,36 @@
 #include "dense.h"
 
+#include "kernel_util.h"
+
 /* FullyConnectedOptions */
 enum { ACTIVATION = 0, WEIGHTS_FORMAT = 1, KEEP_NUM_DIMS = 2 };
 
 bool opc_dense_views(const opc_node *node, opc_dense *d) {
     const bool found = opc_input(node, 0, &d->x) && opc_input(node, 1, &d->weights) && opc_output(node, 0, &d->y);
     d->has_bias = opc_input(node, 2, &d->bias);
-    if (!found || d->weights.rank != 2) {
+    if (!found || d->weights.rank != 2 || d->y.rank == 0) {
         return false;
     }
     d->units = (uint32_t)d->weights.dims[0];
     d->depth = (uint32_t)d->weights.dims[1];
-    d->batches = d->depth == 0 ? 0 : d->x.elements / d->depth;
+    d->batches = opc_product(d->y.dims, 0, d->y.rank - 1U);
     return true;
 }
 
 static bool shapes_fit(const opc_node *node, const opc_dense *d) {
     const opc_tensor *x = &d->x;
-    const opc_tensor *y = &d->y;
-    if (d->depth == 0 || d->batches * d->depth != x->elements || y->rank == 0 ||
-        (uint32_t)y->dims[y->rank - 1] != d->units) {
+    const uint32_t rows = d->y.rank - 1U;
+    if (d->depth == 0 || (uint64_t)d->batches * d->depth != x->elements || (uint32_t)d->y.dims[rows] != d->units) {
         return false;
     }
-    /* units * batches <= y's elements limit only if they are equal, so compare by division. */
-    const bool sized =
-        d->units == 0 ? y->elements == 0 : y->elements / d->units == d->batches && y->elements % d->units == 0;
-    if (opc_option_u8(node, KEEP_NUM_DIMS, 0) == 0) {
-        return sized;
+    bool same = true;
+    if (opc_option_u8(node, KEEP_NUM_DIMS, 0) != 0) {
+        same = x->rank == d->y.rank && (uint32_t)x->dims[rows] == d->depth;
+        for (uint32_t i = 0; same && i < rows; i++) {
+            same = x->dims[i] == d->y.dims[i];
+        }
     }
-    bool same = x->rank == y->rank && (uint32_t)x->dims[x->rank - 1] == d->depth;
-    for (uint32_t i = 0; same && i + 1 < x->rank; i++) {
-        same = x->dims[i] == y->dims[i];
-    }
-    return sized && same;
+    return same;
 }
 
 static bool bias_fits(const opc_dense *d) {
@@ -41,8 +39,7 @@ static bool bias_fits(const opc_dense *d) {
         return true;
     }
     const bool typed = d->x.dtype == OPC_FLOAT32 ? type == OPC_FLOAT32
-                       : d->x.dtype == OPC_INT16 ? type == OPC_INT64 || type == OPC_INT32
-                                                 : type == OPC_INT32;
+                                                 : type == OPC_INT32 || (d->x.dtype == OPC_INT16 && type == OPC_INT64);
     return typed && d->bias.elements == d->units;
 }
 
@@ -69,10 +66,7 @@ opc_status opc_dense_check(opc_node *node, opc_dense *d, uint8_t dtype, uint8_t 
 
 /* A factor as a fixed-point number with 26 fractional bits, saturated at 16. */
 static int32_t fixed26(opc_multiplier m) {
-    if (m.shift > 4) {
-        return 1 << 30;
-    }
-    return m.shift < -26 ? 0 : m.mantissa >> (uint32_t)(5 - m.shift);
+    return m.shift > 4 ? 1 << 30 : m.shift < -26 ? 0 : m.mantissa >> (uint32_t)(5 - m.shift);
 }
 
 /* The accumulator has the scale input * weights; a bias with another one would be added as a wrong number.
@@ -92,39 +86,60 @@ bool opc_dense_weights_quantized(const opc_dense *d) {
     if (w->scale_count == 1) {
         return opc_is_quantized(w);
     }
-    bool good = w->scale_count == d->units && w->axis == 0;
+    bool good = w->scale_count == d->units && w->scale_count != 0 && w->axis == 0;
     for (uint32_t c = 0; good && c < d->units; c++) {
         good = opc_has_scale(w, c) && opc_zero_point(w, c) == 0;
     }
     return good;
 }
 
-opc_status opc_dense_quantize(opc_node *node, const opc_dense *d) {
-    if (!opc_is_quantized(&d->x) || !opc_is_quantized(&d->y) || !opc_dense_weights_quantized(d)) {
-        return OPC_FAIL(node, OPC_INVALID_MODEL, "scales or zero points missing or out of range");
+static void fill_factors(const opc_dense *d, opc_dense_data *data) {
+    const float scale_x = opc_scale(&d->x, 0);
+    const float scale_y = opc_scale(&d->y, 0);
+    if (data->per_unit == 0) {
+        data->factors[0] = opc_multiplier_of_rounded(scale_x, opc_scale(&d->weights, 0), scale_y);
+        return;
     }
-    const bool symmetric = opc_zero_point(&d->x, 0) == 0 && opc_zero_point(&d->y, 0) == 0;
-    if (d->x.dtype == OPC_INT16 && !symmetric) {
-        return OPC_FAIL(node, OPC_INVALID_MODEL, "zero points of int16 must be 0");
+    for (uint32_t u = 0; u < d->units; u++) {
+        data->factors[u] = opc_multiplier_of(scale_x, opc_scale(&d->weights, u), scale_y, 0);
     }
-    opc_dense_data *data = opc_alloc(node, sizeof *data);
+}
+
+static opc_status quantize(opc_node *node, const opc_dense *d) {
+    const uint32_t count = d->weights.scale_count;
+    opc_dense_data *data = opc_alloc(node, (uint32_t)sizeof *data + count * (uint32_t)sizeof data->factors[0]);
     if (data == NULL) {
         return OPC_NO_MEMORY;
     }
-    data->multiplier = opc_multiplier_of_rounded(opc_scale(&d->x, 0), opc_scale(&d->weights, 0), opc_scale(&d->y, 0));
-    if (data->multiplier.shift > 7) {
-        return OPC_FAIL(node, OPC_UNSUPPORTED, "output scale too small beside the input scales");
+    data->per_unit = count > 1;
+    data->zero_x = (int16_t)opc_zero_point(&d->x, 0);
+    data->zero_w = (int16_t)opc_zero_point(&d->weights, 0);
+    data->zero_y = (int16_t)opc_zero_point(&d->y, 0);
+    fill_factors(d, data);
+    for (uint32_t i = 0; i < count; i++) {
+        if (data->factors[i].shift > 7) {
+            return OPC_FAIL(node, OPC_UNSUPPORTED, "output scale too small beside the input scales");
+        }
     }
-    if (!bias_scale_fits(d, data->multiplier)) {
+    if (!bias_scale_fits(d, data->factors[0])) {
         return OPC_FAIL(node, OPC_INVALID_MODEL, "bias scale is not input scale times weight scale");
     }
-    const uint8_t activation = opc_option_u8(node, ACTIVATION, OPC_ACT_NONE);
-    return opc_activation_range(node, &d->y, activation, &data->lo, &data->hi);
+    int32_t lo;
+    int32_t hi;
+    OPC_TRY(opc_activation_range(node, &d->y, opc_option_u8(node, ACTIVATION, OPC_ACT_NONE), &lo, &hi));
+    data->lo = (int16_t)lo;
+    data->hi = (int16_t)hi;
+    return OPC_OK;
 }
 
-opc_multiplier opc_dense_multiplier(const opc_dense *d, const opc_dense_data *data, uint32_t unit) {
-    if (d->weights.scale_count == 1) {
-        return data->multiplier;
+opc_status opc_dense_prepare(opc_node *node, uint8_t dtype, uint8_t weight_dtype) {
+    opc_dense d;
+    OPC_TRY(opc_dense_check(node, &d, dtype, weight_dtype));
+    if (!opc_is_quantized(&d.x) || !opc_is_quantized(&d.y) || !opc_dense_weights_quantized(&d)) {
+        return OPC_FAIL(node, OPC_INVALID_MODEL, "scales or zero points missing or out of range");
     }
-    return opc_multiplier_of(opc_scale(&d->x, 0), opc_scale(&d->weights, unit), opc_scale(&d->y, 0), 0);
+    if (dtype == OPC_INT16 && (opc_zero_point(&d.x, 0) | opc_zero_point(&d.y, 0)) != 0) {
+        return OPC_FAIL(node, OPC_INVALID_MODEL, "zero points of int16 must be 0");
+    }
+    return quantize(node, &d);
 }

@@ -5,9 +5,7 @@
 enum { QUANTIZED_BIAS_TYPE = 4 };
 
 static opc_status prepare(opc_node *node) {
-    opc_dense d;
-    const opc_status status = opc_dense_check(node, &d, OPC_INT16, OPC_INT8);
-    return status != OPC_OK ? status : opc_dense_quantize(node, &d);
+    return opc_dense_prepare(node, OPC_INT16, OPC_INT8);
 }
 
 /* Terms are at most 2^23 and n < 2^30: no overflow. */
@@ -41,12 +39,11 @@ static opc_status invoke(opc_node *node) {
     const int16_t *x = opc_i16(&d.x);
     const int8_t *weights = opc_i8(&d.weights);
     int16_t *y = d.y.data;
-    const int32_t zero_w = opc_zero_point(&d.weights, 0);
     const bool narrow = is_narrow(node, &d);
     for (uint32_t u = 0; u < d.units; u++) {
-        const opc_multiplier m = opc_dense_multiplier(&d, data, u);
+        const opc_multiplier m = data->factors[data->per_unit * u];
         for (uint32_t b = 0; b < d.batches; b++) {
-            const int64_t sum = dot(x + b * d.depth, weights + u * d.depth, d.depth, zero_w);
+            const int64_t sum = dot(x + b * d.depth, weights + u * d.depth, d.depth, data->zero_w);
             const int32_t scaled = narrow ? rescale_narrow(&d, sum, u, m) : rescale(&d, sum, u, m);
             y[b * d.units + u] = (int16_t)opc_clamp(scaled, data->lo, data->hi);
         }
