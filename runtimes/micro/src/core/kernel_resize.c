@@ -1,8 +1,7 @@
 #include "kernel_resize.h"
 
-opc_status opc_resize_fetch(opc_node *node, opc_resize *r) {
-    OPC_TRY(opc_fetch(node, 2, r->in, &r->y));
-    OPC_TRY(opc_same_dtype(node, &r->in[0], &r->y));
+opc_status opc_resize_fetch(opc_node *node, opc_resize *r, uint32_t first_option) {
+    OPC_TRY(opc_fetch_alike(node, 2, 0, r->in, &r->y));
     const opc_tensor *x = &r->in[0];
     const opc_tensor *size = &r->in[1];
     if (x->rank != 4 || r->y.rank != 4 || x->dims[0] != r->y.dims[0] || x->dims[3] != r->y.dims[3]) {
@@ -21,14 +20,12 @@ opc_status opc_resize_fetch(opc_node *node, opc_resize *r) {
             return OPC_FAIL(node, OPC_UNSUPPORTED, "more than 2^20 rows or columns");
         }
     }
-    r->align_corners = opc_option_u8(node, 2, 0) != 0;
-    r->half_pixel_centers = opc_option_u8(node, 3, 0) != 0;
+    r->align_corners = opc_option_u8(node, first_option, 0) != 0;
+    r->half_pixel_centers = opc_option_u8(node, first_option + 1U, 0) != 0;
     if (r->align_corners && r->half_pixel_centers) {
         return OPC_FAIL(node, OPC_INVALID_MODEL, "align_corners and half_pixel_centers exclude each other");
     }
-    return opc_same_quantization(x, &r->y)
-               ? OPC_OK
-               : OPC_FAIL(node, OPC_INVALID_MODEL, "input and output must have the same quantization");
+    return OPC_OK;
 }
 
 opc_between opc_resize_between(const opc_resize *r, uint32_t axis, int32_t position) {

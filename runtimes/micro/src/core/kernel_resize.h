@@ -1,8 +1,8 @@
-/* What the RESIZE_BILINEAR kernels have in common. */
+/* What the RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR kernels have in common. */
 #ifndef OPCONFORM_KERNEL_RESIZE_H
 #define OPCONFORM_KERNEL_RESIZE_H
 
-#include "kernel_util.h"
+#include "kernel_move.h"
 
 typedef struct opc_resize {
     opc_tensor in[2];
@@ -11,8 +11,9 @@ typedef struct opc_resize {
     bool half_pixel_centers;
 } opc_resize;
 
-/* Tensors, shapes and options. Sizes are at most 2^20, so that positions in 1/1024 fit int32. */
-opc_status opc_resize_fetch(opc_node *node, opc_resize *r);
+/* Tensors, shapes and the two options, the first of which lies in slot `first_option`. Sizes are at most 2^20, so that
+ * positions in 1/1024 fit int32. */
+opc_status opc_resize_fetch(opc_node *node, opc_resize *r, uint32_t first_option);
 
 /* Float interpolation, for float32 and uint8: where one output row or column lies between two of the input. */
 typedef struct opc_between {

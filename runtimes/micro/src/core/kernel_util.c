@@ -44,8 +44,9 @@ opc_status opc_quantized_axis(opc_node *node, const opc_tensor *t, uint32_t *inn
 }
 
 bool opc_same_quantization(const opc_tensor *a, const opc_tensor *b) {
-    const float difference = opc_scale(a, 0) - opc_scale(b, 0);
-    return difference == 0.0f && opc_zero_point(a, 0) == opc_zero_point(b, 0);
+    const float scales[2] = {opc_scale(a, 0), opc_scale(b, 0)};
+    /* By their bits, without a subtraction in software: scales are finite and not negative. */
+    return memcmp(&scales[0], &scales[1], sizeof scales[0]) == 0 && opc_zero_point(a, 0) == opc_zero_point(b, 0);
 }
 
 opc_status opc_need_fixed_output(opc_node *node, const opc_tensor *y, float scale, int32_t zero_point) {
@@ -77,6 +78,14 @@ bool opc_is_index_type(uint8_t dtype) {
 
 int64_t opc_load_index(const opc_tensor *t, uint32_t i) {
     return t->dtype == OPC_INT64 ? opc_i64(t)[i] : (int64_t)opc_load_int(t, i);
+}
+
+void opc_store_index(const opc_tensor *t, uint32_t i, int64_t value) {
+    if (t->dtype == OPC_INT64) {
+        ((int64_t *)t->data)[i] = value;
+    } else {
+        opc_store_int(t, i, (int32_t)value);
+    }
 }
 
 int32_t opc_load_int(const opc_tensor *t, uint32_t i) {
@@ -124,5 +133,11 @@ int32_t opc_round(float x) {
 void opc_copy(void *to, const void *from, uint32_t count, uint32_t width) {
     if (count != 0) {
         memmove(to, from, (size_t)count * width);
+    }
+}
+
+void opc_pass(const opc_tensor *x, const opc_tensor *y) {
+    if (x->data != y->data) {
+        opc_copy(y->data, x->data, y->bytes, 1);
     }
 }

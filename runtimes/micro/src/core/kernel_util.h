@@ -28,6 +28,8 @@ uint32_t opc_product(const int32_t *dims, uint32_t from, uint32_t to);
 bool opc_is_index_type(uint8_t dtype);
 /* The i-th value of an integer tensor (int8, uint8, bool, int16, int32, int64). */
 int64_t opc_load_index(const opc_tensor *t, uint32_t i);
+/* The i-th value of an int64 or, when it fits, of any type that opc_store_int takes. */
+void opc_store_index(const opc_tensor *t, uint32_t i, int64_t value);
 
 /* 8-bit kernels read int8 and uint8 alike: byte ^ flip is an int8 whose zero point is shifted by 128 for uint8. */
 static inline uint8_t opc_flip(const opc_tensor *t) {
@@ -68,6 +70,9 @@ static inline int64_t opc_mul64(int64_t a, int64_t b) {
 /* Round to the nearest integer, halves away from zero; saturated to +-2^30, so that a zero point can be added. NaN
  * gives 0. */
 int32_t opc_round(float x);
+
+/* y becomes x, byte for byte; nothing to do when they share their memory. */
+void opc_pass(const opc_tensor *x, const opc_tensor *y);
 
 /* Copy `count` elements of `width` bytes; count = 0 copies nothing. */
 void opc_copy(void *to, const void *from, uint32_t count, uint32_t width);

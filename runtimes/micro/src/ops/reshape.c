@@ -1,27 +1,10 @@
-#include <string.h>
-
-#include "opconform_kernel.h"
+#include "kernel_move.h"
 
 /* The wanted shape is a tensor (input 1) or, without it, an option. */
 typedef struct wanted {
     const int32_t *dims; /* NULL: only known at invoke */
     uint32_t rank;
 } wanted;
-
-static opc_status find_wanted(opc_node *node, wanted *want) {
-    opc_tensor shape;
-    if (!opc_input(node, 1, &shape)) {
-        want->dims = opc_option_ints(node, 0, &want->rank);
-        const bool absent = want->dims == NULL;
-        return absent ? OPC_FAIL(node, OPC_INVALID_MODEL, "neither a shape input nor a shape option") : OPC_OK;
-    }
-    if (shape.dtype != OPC_INT32 || shape.rank != 1 || shape.elements > OPC_MAX_RANK) {
-        return OPC_FAIL(node, OPC_INVALID_MODEL, "the shape must be a vector of at most 8 int32");
-    }
-    want->dims = shape.data;
-    want->rank = shape.elements;
-    return OPC_OK;
-}
 
 /* One wanted dimension may be -1: whatever makes the elements fit, which the caller has compared already. */
 static bool fits(const wanted *want, const opc_tensor *y) {
@@ -42,42 +25,35 @@ static bool fits(const wanted *want, const opc_tensor *y) {
     return inferred == 0 || (inferred == 1 && known != 0);
 }
 
-static opc_status prepare(opc_node *node) {
+static opc_status check_option(opc_node *node, const opc_tensor *y) {
+    wanted want;
+    want.dims = opc_option_ints(node, 0, &want.rank);
+    return want.dims != NULL && fits(&want, y) ? OPC_OK : opc_fail_shape(node);
+}
+
+static opc_status check_shape(opc_node *node, const opc_tensor *shape, const opc_tensor *y) {
+    const wanted want = {shape->data, shape->elements};
+    if (shape->dtype != OPC_INT32 || shape->rank != 1) {
+        return OPC_FAIL(node, OPC_INVALID_MODEL, "the shape must be a vector of int32");
+    }
+    return want.dims == NULL || fits(&want, y) ? OPC_OK : opc_fail_values(node, shape);
+}
+
+static opc_status reshape(opc_node *node) {
     opc_tensor x;
     opc_tensor y;
-    wanted want;
+    opc_tensor shape;
     if (!opc_input(node, 0, &x) || !opc_output(node, 0, &y) || opc_input_count(node) > 2 ||
         opc_output_count(node) != 1) {
         return OPC_FAIL(node, OPC_INVALID_MODEL, "needs one or two inputs and one output");
     }
-    if (x.dtype != y.dtype || x.elements != y.elements) {
-        return OPC_FAIL(node, OPC_INVALID_MODEL, "output differs from the input in type or number of elements");
+    OPC_TRY(opc_same_dtype(node, &x, &y));
+    if (x.elements != y.elements) {
+        return opc_fail_shape(node);
     }
-    const opc_status status = find_wanted(node, &want);
-    if (status != OPC_OK) {
-        return status;
-    }
-    if (want.dims != NULL && !fits(&want, &y)) {
-        return OPC_FAIL(node, OPC_INVALID_MODEL, "output has another shape than wanted");
-    }
-    return OPC_OK;
-}
-
-static opc_status invoke(opc_node *node) {
-    opc_tensor x;
-    opc_tensor y;
-    wanted want;
-    opc_input(node, 0, &x);
-    opc_output(node, 0, &y);
-    const opc_status status = find_wanted(node, &want);
-    if (status != OPC_OK) {
-        return status;
-    }
-    if (!fits(&want, &y)) {
-        return OPC_FAIL(node, OPC_INVALID_INPUT, "the shape tensor asks for another shape than the model states");
-    }
-    if (x.data != y.data) {
-        memcpy(y.data, x.data, y.bytes);
+    OPC_TRY(opc_input(node, 1, &shape) ? check_shape(node, &shape, &y) : check_option(node, &y));
+    if (y.data != NULL) {
+        opc_pass(&x, &y);
     }
     return OPC_OK;
 }
@@ -86,5 +62,5 @@ const opc_op opc_reshape = {.code = OPC_CODE_RESHAPE,
                             .key = OPC_KEY_NONE,
                             .flags = OPC_INPLACE_INPUT0,
                             .types = OPC_ANY_TYPE,
-                            .prepare = prepare,
-                            .invoke = invoke};
+                            .prepare = reshape,
+                            .invoke = reshape};

@@ -1,13 +1,15 @@
 #include "kernel_resize.h"
 
+enum { OPTIONS = 2 };
+
 static opc_status prepare(opc_node *node) {
     opc_resize r;
-    return opc_resize_fetch(node, &r);
+    return opc_resize_fetch(node, &r, OPTIONS);
 }
 
 static opc_status invoke(opc_node *node) {
     opc_resize r;
-    OPC_TRY(opc_resize_fetch(node, &r));
+    OPC_TRY(opc_resize_fetch(node, &r, OPTIONS));
     const float *in = r.in[0].data;
     float *to = r.y.data;
     const uint32_t depth = (uint32_t)r.y.dims[3];

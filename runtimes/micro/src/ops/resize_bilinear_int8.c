@@ -1,5 +1,7 @@
 #include "kernel_resize.h"
 
+enum { OPTIONS = 2 };
+
 /* Where one output row or column lies, in 1/1024 of an input one. */
 typedef struct between {
     uint32_t bounds[2];
@@ -28,12 +30,12 @@ static between find(const opc_resize *r, uint32_t axis, int32_t position) {
 
 static opc_status prepare(opc_node *node) {
     opc_resize r;
-    return opc_resize_fetch(node, &r);
+    return opc_resize_fetch(node, &r, OPTIONS);
 }
 
 static opc_status invoke(opc_node *node) {
     opc_resize r;
-    OPC_TRY(opc_resize_fetch(node, &r));
+    OPC_TRY(opc_resize_fetch(node, &r, OPTIONS));
     const uint32_t depth = (uint32_t)r.y.dims[3];
     const uint32_t pixels = depth == 0 ? 0 : r.y.elements / depth;
     for (uint32_t i = 0; i < pixels; i++) {

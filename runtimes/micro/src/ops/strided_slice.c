@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "kernel_shape.h"
+#include "kernel_move.h"
 
 enum { BEGIN = 1, END = 2, STRIDE = 3, MAX_SPECS = 16 };
 
@@ -145,30 +145,29 @@ static opc_status set_up(opc_node *node, slice *s) {
                                  "begin, end, strides and masks do not fit the shapes");
 }
 
-static opc_status prepare(opc_node *node) {
+static opc_status strided_slice(opc_node *node) {
     slice s;
-    return set_up(node, &s);
-}
-
-static opc_status invoke(opc_node *node) {
-    slice s;
-    opc_odometer walk;
+    opc_move m;
     OPC_TRY(set_up(node, &s));
+    if (s.y.data == NULL) {
+        return OPC_OK;
+    }
     const uint32_t width = opc_dtype_bytes(s.y.dtype);
-    uint32_t stride = 1;
-    uint32_t origin = 0;
-    opc_odometer_clear(&walk);
+    uint32_t stride = width;
+    uint32_t packed = width;
+    opc_move_start(&m, width);
     for (uint32_t d = s.in[0].rank; d-- > 0;) {
-        origin += s.start[d] * stride;
-        opc_odometer_add(&walk, (uint32_t)s.count[d], (uint32_t)s.step[d] * stride);
+        m.from_at += s.start[d] * stride;
+        opc_move_axis(&m, (uint32_t)s.count[d], (uint32_t)s.step[d] * stride, packed);
         stride *= (uint32_t)s.in[0].dims[d];
+        packed *= (uint32_t)s.count[d];
     }
-    for (uint32_t i = 0; i < s.y.elements; i++, opc_odometer_next(&walk)) {
-        const uint32_t from = origin + walk.offset;
-        memcpy((uint8_t *)s.y.data + i * width, opc_u8(&s.in[0]) + from * width, width);
-    }
+    opc_move_run(&m, s.y.data, s.in[0].data);
     return OPC_OK;
 }
 
-const opc_op opc_strided_slice = {
-    .code = OPC_CODE_STRIDED_SLICE, .key = OPC_KEY_NONE, .types = OPC_ANY_TYPE, .prepare = prepare, .invoke = invoke};
+const opc_op opc_strided_slice = {.code = OPC_CODE_STRIDED_SLICE,
+                                  .key = OPC_KEY_NONE,
+                                  .types = OPC_ANY_TYPE,
+                                  .prepare = strided_slice,
+                                  .invoke = strided_slice};
