@@ -98,6 +98,7 @@ class TableOf(ctypes.Structure):
         ("high", c_float),
         ("step", c_float),
         ("per_unit", c_float),
+        ("least", c_float),
     )
 
 

@@ -10,11 +10,11 @@
 /* What the table is of: input = low + i * step for entry i, output quanta = function(input) * per_unit. */
 typedef struct opc_table_of {
     float (*function)(float); /* minus infinity stands for `least` */
-    float least;
     float low;
     float high; /* = low + 512 * step, rounded by itself */
     float step;
     float per_unit;
+    float least; /* the output's least real value */
 } opc_table_of;
 
 /* Inputs and outputs quantized with these scales and zero points; all arithmetic in float32. */
