@@ -105,6 +105,10 @@ uint32_t opc_output_count(const opc_node *node);
 bool opc_input(const opc_node *node, uint32_t i, opc_tensor *view);
 bool opc_output(const opc_node *node, uint32_t i, opc_tensor *view);
 
+/* invoke: only where the data is, for kernels that keep all else in opc_data; NULL when the slot is absent. */
+void *opc_input_data(const opc_node *node, uint32_t i);
+void *opc_output_data(const opc_node *node, uint32_t i);
+
 /* Scale of channel c; a per-tensor scale for every c. 0.0f when the tensor is not quantized. */
 float opc_scale(const opc_tensor *t, uint32_t c);
 /* Is there a scale of channel c, and is it above 0? (The verifier refuses negative, infinite and NaN scales.) Without

@@ -63,25 +63,25 @@ typedef struct opc_registry {
 /* One interpreter. The fields are private. */
 typedef struct opc_interpreter {
     const uint8_t *file;
-    uint32_t file_bytes;
     uint8_t *arena;
-    uint32_t arena_bytes;
-    uint32_t head;    /* arena bytes in use from the start: planned tensors */
-    uint32_t tail;    /* arena offset where persistent memory begins; it grows downwards */
-    uint32_t buffers; /* positions in the file: first buffer, first operator code */
-    uint32_t opcodes;
     const opc_registry *registry;
-    void *graphs;    /* one record a subgraph */
-    void *resources; /* list of resource variables */
-    const char *why; /* text of the last error, or NULL */
+    void *graphs;            /* one record a subgraph */
+    void *resources;         /* list of resource variables */
+    const uint32_t *opcodes; /* in the file: a count, then offsets */
+    const char *why;         /* text of a kernel's last error, or NULL */
+    uint32_t file_bytes;
+    uint32_t arena_bytes;
+    uint32_t head;   /* arena bytes from the start: planned tensors */
+    uint32_t tail;   /* arena offset where persistent memory begins; it grows downwards */
+    uint32_t peak;   /* most bytes in use while opening; 0: it never came to a plan */
     uint32_t budget; /* nodes that one invocation may run; 0: no limit */
-    uint32_t spent;
-    uint32_t peak;    /* most bytes in use while opening */
+    uint32_t spent;  /* what is left of a limit */
+    uint32_t graph_count;
     int32_t bad_node; /* where the last error happened, -1: not in a node */
     int32_t bad_code;
-    uint32_t graph_count;
+    uint8_t reason; /* of the core's last error */
+    uint8_t damaged;
     uint8_t depth;
-    uint8_t phase;
 } opc_interpreter;
 
 /* Verify `model` and prepare it for running in `arena`. Both must stay valid and unmoved as long as `it` is used;
@@ -90,7 +90,8 @@ typedef struct opc_interpreter {
 opc_status opc_open(opc_interpreter *it, const void *model, size_t model_bytes, void *arena, size_t arena_bytes,
                     const opc_registry *registry);
 
-/* Bytes of the arena that the open model needs, persistent and planned. */
+/* Bytes of the arena that the open model needs, while opening and while running. After OPC_NO_MEMORY of opc_open:
+ * what a large enough arena must have, or 0 when opc_open did not get far enough to know. */
 uint32_t opc_arena_used(const opc_interpreter *it);
 
 uint32_t opc_model_input_count(const opc_interpreter *it);

@@ -22,19 +22,19 @@ static bool planned(const opc_interpreter *it, const void *data) {
 }
 
 static void allow_tensors(const opc_interpreter *it, const graph *g, fb_vector slots, bool written) {
-    const fb_file f = file_of(it);
-    for (uint32_t i = 0; i < slots.count; i++) {
+    for (uint32_t i = 0; i < *slots; i++) {
         opc_tensor t;
-        if (view_tensor(it, g, element(&f, slots, i), &t) && planned(it, t.data)) {
+        if (view_cell(cell_of(g->cells, slots, i), &t) && planned(it, t.data)) {
             allow(t.data, t.bytes, written);
         }
     }
 }
 
 /* The size of a scratch is not kept: it ends where the next tensor begins, or, beside other nodes, with the plan. */
-static uint32_t scratch_bytes(const opc_interpreter *it, const graph *g, const uint8_t *scratch) {
+static uint32_t scratch_bytes(const opc_interpreter *it, const graph *g, const opc_node *node) {
+    const uint8_t *scratch = opc_scratch_data(node);
     const uint8_t *end = it->arena + it->head;
-    for (uint32_t i = 0; g->operators.count == 1 && i < g->tensors.count; i++) {
+    for (uint32_t i = 0; g->node_count == 1 && i < g->cell_count; i++) {
         const uint8_t *data = g->cells[i].data;
         end = planned(it, data) && data > scratch && data < end ? data : end;
     }
@@ -43,13 +43,12 @@ static uint32_t scratch_bytes(const opc_interpreter *it, const graph *g, const u
 
 static void allow_graph(opc_interpreter *it, graph *g, bool called) {
     allow_tensors(it, g, g->inputs, called);
-    for (uint32_t i = 0; i < g->operators.count; i++) {
-        const opc_node node = node_at(it, g, i);
-        allow_tensors(it, g, node.inputs, false);
-        allow_tensors(it, g, node.outputs, true);
-        const uint8_t *scratch = node.state->scratch;
-        if (planned(it, scratch)) {
-            allow(scratch, scratch_bytes(it, g, scratch), true);
+    for (uint32_t i = 0; i < g->node_count; i++) {
+        const opc_node *node = &g->nodes[i];
+        allow_tensors(it, g, node->inputs, false);
+        allow_tensors(it, g, node->outputs, true);
+        if (planned(it, opc_scratch_data(node))) {
+            allow(opc_scratch_data(node), scratch_bytes(it, g, node), true);
         }
     }
 }
@@ -58,8 +57,8 @@ uint32_t worker_scratch(const opc_interpreter *it) {
     uint32_t most = 0;
     for (uint32_t i = 0; i < it->graph_count; i++) {
         const graph *g = (const graph *)it->graphs + i;
-        if (g->state == GRAPH_READY && g->operators.count == 1 && planned(it, g->nodes[0].scratch)) {
-            const uint32_t bytes = scratch_bytes(it, g, g->nodes[0].scratch);
+        if (g->state == GRAPH_READY && g->node_count == 1 && planned(it, opc_scratch_data(g->nodes))) {
+            const uint32_t bytes = scratch_bytes(it, g, g->nodes);
             most = bytes > most ? bytes : most;
         }
     }

@@ -1,113 +1,84 @@
 #include "flatbuffer.h"
 
-/* Tables of the schema have at most 20 fields; the limit bounds the time to check one. */
-#define MAX_VTABLE (4 + 2 * 64)
+#include <stddef.h>
+
+const uint32_t fb_empty[1] = {0};
 
 uint32_t fb_load32(const uint8_t *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-uint64_t fb_load64(const uint8_t *p) {
-    return (uint64_t)fb_load32(p) | (uint64_t)fb_load32(p + 4) << 32;
-}
-
-/* at + width cannot wrap: width is far below 2^31 and size is at most 2^31 - 1. */
-static bool inside(const fb_file *f, uint32_t at, uint32_t width) {
-    return at <= f->size && width <= f->size - at;
-}
-
-uint32_t fb_word(const fb_file *f, uint32_t at) {
-    return inside(f, at, 4) ? fb_load32(f->bytes + at) : 0;
-}
-
-uint32_t fb_follow(const fb_file *f, uint32_t at) {
-    const uint32_t offset = fb_word(f, at);
-    return offset != 0 && inside(f, at, 4) && inside(f, at + 4, 0) && offset <= f->size - at ? at + offset : FB_BROKEN;
 }
 
 static uint32_t load16(const uint8_t *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8;
 }
 
-fb_handle fb_resolve(const fb_file *f, uint32_t table) {
-    fb_handle h = {table, FB_BROKEN, 0, 0};
-    const uint32_t vtable = table - fb_word(f, table); /* modulo 2^32: the offset is signed */
-    if (!inside(f, table, 4) || !inside(f, vtable, 4)) {
-        return h;
-    }
-    h.fields = load16(f->bytes + vtable);
-    h.size = load16(f->bytes + vtable + 2);
-    const bool sound =
-        h.fields >= 4 && h.fields <= MAX_VTABLE && inside(f, vtable, h.fields) && inside(f, table, h.size);
-    h.vtable = sound ? vtable : FB_BROKEN;
-    return h;
+/* Are `width` bytes at a multiple of `align` inside the file? Nothing wraps: width is below 2^17. */
+static bool inside(const opc_interpreter *it, uint32_t at, uint32_t width, uint32_t align) {
+    return at <= it->file_bytes && width <= it->file_bytes - at && (at & (align - 1)) == 0;
 }
 
-uint32_t fb_at(const fb_file *f, const fb_handle *h, uint32_t slot, uint32_t width) {
-    if (h->vtable == FB_BROKEN) {
-        return FB_BROKEN;
+static uint32_t damaged(opc_interpreter *it) {
+    it->damaged |= 1U;
+    return 0;
+}
+
+uint32_t fb_follow(opc_interpreter *it, uint32_t at) {
+    if (!inside(it, at, 4, 4)) {
+        return damaged(it);
     }
-    if (6 + 2 * slot > h->fields) {
-        return FB_ABSENT;
+    const uint32_t offset = fb_load32(it->file + at);
+    const uint32_t to = at + offset; /* if it wraps, offset is larger than what is left of the file */
+    return offset != 0 && offset <= it->file_bytes - at && inside(it, to, 4, 4) ? to : damaged(it);
+}
+
+uint32_t fb_element(opc_interpreter *it, const uint32_t *p) {
+    return fb_follow(it, (uint32_t)((const uint8_t *)p - it->file));
+}
+
+uint32_t fb_field(opc_interpreter *it, uint32_t table, uint32_t slot, uint32_t width) {
+    if (!inside(it, table, 4, 4)) {
+        return damaged(it);
     }
-    const uint32_t offset = load16(f->bytes + h->vtable + 4 + 2 * slot);
+    const uint32_t vtable = table - fb_load32(it->file + table); /* modulo 2^32: the offset is signed */
+    if (!inside(it, vtable, 4, 2)) {
+        return damaged(it);
+    }
+    const uint8_t *v = it->file + vtable;
+    const uint32_t fields = load16(v);
+    const uint32_t size = load16(v + 2);
+    if (!inside(it, vtable, fields, 2) || !inside(it, table, size, 4)) {
+        return damaged(it);
+    }
+    const uint32_t offset = 6 + 2 * slot <= fields ? load16(v + 4 + 2 * slot) : 0;
     if (offset == 0) {
-        return FB_ABSENT;
+        return 0;
     }
-    return offset >= 4 && offset + width <= h->size ? h->table + offset : FB_BROKEN;
+    return offset + width <= size && (offset & (width - 1) & 3U) == 0 ? table + offset : damaged(it);
 }
 
-uint32_t fb_field(const fb_file *f, uint32_t table, uint32_t slot, uint32_t width) {
-    const fb_handle h = fb_resolve(f, table);
-    return fb_at(f, &h, slot, width);
-}
-
-bool fb_table_ok(const fb_file *f, uint32_t table) {
-    const fb_handle h = fb_resolve(f, table);
-    bool good = h.vtable != FB_BROKEN;
-    for (uint32_t slot = 0; good && 6 + 2 * slot <= h.fields; slot++) {
-        good = fb_at(f, &h, slot, 1) != FB_BROKEN;
+uint32_t fb_number(opc_interpreter *it, uint32_t table, uint32_t slot, uint32_t width) {
+    const uint32_t at = fb_field(it, table, slot, width);
+    if (at == 0) {
+        return 0;
     }
-    return good;
+    return width == 1 ? it->file[at] : fb_load32(it->file + at);
 }
 
-uint32_t fb_u8(const fb_file *f, uint32_t table, uint32_t slot, uint32_t fallback) {
-    const uint32_t at = fb_field(f, table, slot, 1);
-    return at == FB_ABSENT || at == FB_BROKEN ? fallback : f->bytes[at];
+uint32_t fb_table(opc_interpreter *it, uint32_t table, uint32_t slot) {
+    const uint32_t at = fb_field(it, table, slot, 4);
+    return at == 0 ? 0 : fb_follow(it, at);
 }
 
-uint32_t fb_u32(const fb_file *f, uint32_t table, uint32_t slot, uint32_t fallback) {
-    const uint32_t at = fb_field(f, table, slot, 4);
-    return at == FB_ABSENT || at == FB_BROKEN ? fallback : fb_load32(f->bytes + at);
-}
-
-uint32_t fb_table(const fb_file *f, uint32_t table, uint32_t slot) {
-    const uint32_t at = fb_field(f, table, slot, 4);
-    return at == FB_ABSENT || at == FB_BROKEN ? at : fb_follow(f, at);
-}
-
-fb_vector fb_vec(const fb_file *f, uint32_t table, uint32_t slot, uint32_t width, uint32_t align) {
-    const fb_handle h = fb_resolve(f, table);
-    return fb_vec_at(f, fb_at(f, &h, slot, 4), width, align);
-}
-
-fb_vector fb_vec_at(const fb_file *f, uint32_t field, uint32_t width, uint32_t align) {
-    fb_vector v = {field, 0};
-    if (field == FB_ABSENT || field == FB_BROKEN) {
-        return v;
+fb_vector fb_list(opc_interpreter *it, uint32_t table, uint32_t slot, uint32_t log2_width) {
+    const uint32_t at = fb_table(it, table, slot);
+    if (at == 0) {
+        return fb_empty;
     }
-    v.at = fb_follow(f, field);
-    if (v.at == FB_BROKEN || !inside(f, v.at, 4) || (v.at + 4) % align != 0) {
-        v.at = FB_BROKEN;
-        return v;
+    /* Aligned: fb_follow gives multiples of 4, and the file is 16-aligned. */
+    fb_vector v = (fb_vector)(const void *)(it->file + at);
+    if (*v > (it->file_bytes - at - 4) >> log2_width) {
+        (void)damaged(it);
+        return fb_empty;
     }
-    /* width is at most 8, so the product cannot wrap once the count is below the size of the file. */
-    const uint32_t count = fb_load32(f->bytes + v.at);
-    if (count > f->size || (uint64_t)count * width > f->size - v.at - 4) {
-        v.at = FB_BROKEN;
-        return v;
-    }
-    v.at += 4;
-    v.count = count;
     return v;
 }

@@ -1,4 +1,4 @@
-/* The TFLite schema as field slots, and the interpreter's own records. Private to src/core. */
+/* The TFLite schema as field slots, and the interpreter's own records. Private to src/core and the worker's watch. */
 #ifndef OPCONFORM_MODEL_H
 #define OPCONFORM_MODEL_H
 
@@ -20,36 +20,57 @@ enum { QUANT_SCALE = 2, QUANT_ZERO_POINT = 3, QUANT_AXIS = 6 };
 enum { OPERATOR_OPCODE = 0, OPERATOR_INPUTS = 1, OPERATOR_OUTPUTS = 2, OPERATOR_OPTIONS = 4, OPERATOR_OPTIONS_2 = 12 };
 enum { BUFFER_DATA = 0, BUFFER_OFFSET = 1 };
 
-/* Limits that bound the time to open a model. */
+/* Limits that bound the time to open a model and keep sizes within 32 bits: 2^26 elements of at most 8 bytes. */
 #define MAX_TENSORS 16384U
 #define MAX_NODES 16384U
+#define MAX_ELEMENTS (UINT32_C(1) << 26)
 #define MAX_TENSOR_BYTES (UINT32_C(1) << 30)
 #define MAX_DEPTH 4
 
-/* One tensor at run time. */
+/* Flags of a cell beyond those of a view (OPC_CONSTANT, OPC_VARIABLE, OPC_DYNAMIC). */
+enum {
+    CELL_WRITTEN = 16, /* the caller or a node writes it: the planner gives it an address */
+    CELL_HIDDEN = 32   /* views do not show its data: it has no address yet, or is a resource */
+};
+enum { VIEW_FLAGS = 7 };
+
+/* One tensor: all that a view of it needs, so that views are cheap while running. */
 typedef struct cell {
-    void *data; /* NULL: nothing writes it; PLANNED until the planner has run; a resource record for resource tensors */
-    int32_t *dims; /* rank, then dimensions, when they do not come from the file; else NULL */
+    void *data;          /* NULL: nothing writes it. Belongs to the planner while WRITTEN and HIDDEN. Of a resource
+                          * tensor: the resource. */
+    const int32_t *dims; /* in the file, or set by a kernel: then the elements that memory was planned for follow at
+                          * [OPC_MAX_RANK] */
+    fb_vector scales;
+    fb_vector zeros; /* its elements have 8 bytes */
+    uint32_t elements;
+    uint8_t dtype;
+    uint8_t rank;
+    int8_t axis;
+    uint8_t flags;
 } cell;
 
-typedef struct node_state {
+struct opc_node {
+    opc_interpreter *it;
+    cell *cells; /* of its graph */
     const opc_op *op;
-    void *data;    /* opc_alloc */
-    void *scratch; /* size as an integer until the planner has run, then its address */
-} node_state;
+    void *data;        /* opc_alloc */
+    uintptr_t scratch; /* its size; then the planner's; then its address */
+    uint32_t table;    /* position of the operator */
+    fb_vector inputs;  /* int32 */
+    fb_vector outputs;
+};
 
 typedef struct graph {
     cell *cells;
-    node_state *nodes;
-    fb_vector tensors;
+    opc_node *nodes;
     fb_vector inputs;
     fb_vector outputs;
-    fb_vector operators;
+    uint32_t cell_count;
+    uint32_t node_count;
     uint8_t state; /* GRAPH_* */
 } graph;
 
 enum { GRAPH_UNUSED = 0, GRAPH_OPENING = 1, GRAPH_READY = 2 };
-enum { PHASE_PREPARE = 0, PHASE_INVOKE = 1 };
 
 typedef struct resource {
     struct resource *next;
@@ -63,61 +84,76 @@ typedef struct resource {
     bool used;
 } resource;
 
-struct opc_node {
-    opc_interpreter *it;
-    graph *graph;
-    node_state *state;
-    uint32_t table;
-    fb_vector inputs;
-    fb_vector outputs;
-    uint32_t index;
+/* Why the core itself refuses: texts stand in text.c in this order, so that an image which never asks for them does
+ * not hold them. The first ones are of models that are invalid, those from WHY_UNSUPPORTED on of models that are
+ * unsupported, those from WHY_MEMORY on of too small an arena. */
+enum {
+    WHY_NONE,
+    WHY_IDENTIFIER,
+    WHY_MODEL,
+    WHY_VERSION,
+    WHY_NO_SUBGRAPH,
+    WHY_SUBGRAPH,
+    WHY_TENSOR,
+    WHY_OPERATOR,
+    WHY_OPTIONS,
+    WHY_SHARED,
+    WHY_DIMENSION,
+    WHY_BUFFER_INDEX,
+    WHY_BUFFER_SHORT,
+    WHY_VARIABLE_DATA,
+    WHY_SCALE,
+    WHY_ZERO_POINTS,
+    WHY_AXIS,
+    WHY_INDEX,
+    WHY_OPCODE,
+    WHY_WRITERS,
+    WHY_NOT_WRITTEN,
+    WHY_OUTPUT_NOT_WRITTEN,
+    WHY_UNSUPPORTED,
+    WHY_OUTSIDE = WHY_UNSUPPORTED,
+    WHY_RANK,
+    WHY_TYPE,
+    WHY_SPARSE,
+    WHY_MANY,
+    WHY_LARGE,
+    WHY_SIZELESS,
+    WHY_NO_KERNEL,
+    WHY_NO_KERNEL_TYPE,
+    WHY_DYNAMIC,
+    WHY_MEMORY,
+    WHY_ALIGNED = WHY_MEMORY + 1,
+    WHY_BUDGET
 };
 
-static inline fb_file file_of(const opc_interpreter *it) {
-    const fb_file f = {it->file, it->file_bytes};
-    return f;
+/* The i-th element of a vector of int32. */
+static inline int32_t index_at(fb_vector v, uint32_t i) {
+    return (int32_t)v[1 + i];
 }
 
-/* What a slot points to while its address is not planned yet: any address that is no tensor's. */
-static inline void *planned_mark(opc_interpreter *it) {
-    return it;
-}
-
-/* The i-th element of a vector of int32, and of a vector of tables. */
-static inline int32_t element(const fb_file *f, fb_vector v, uint32_t i) {
-    return (int32_t)fb_word(f, v.at + 4 * i);
-}
-static inline uint32_t table_at(const fb_file *f, fb_vector v, uint32_t i) {
-    return fb_follow(f, v.at + 4 * i);
-}
-
-/* verify.c: everything that does not need a kernel. */
-opc_status verify_model(opc_interpreter *it);
+/* verify.c: everything that does not need a kernel; makes the records of all graphs. */
+opc_status parse_model(opc_interpreter *it);
+/* Product of the dimensions, or UINT32_MAX when one is negative or the elements are too many. */
+uint32_t elements_of(uint32_t rank, const int32_t *dims);
 
 /* tensors.c */
-bool view_tensor(const opc_interpreter *it, const graph *g, int32_t index, opc_tensor *view);
-/* Bytes of n elements, or 0 for types without a fixed size; n <= MAX_TENSOR_BYTES. */
-uint32_t tensor_bytes(uint8_t dtype, uint32_t n);
-/* The constant data of a tensor table; count = 0 when it has none. */
-fb_vector constant_data(const opc_interpreter *it, uint32_t tensor);
-uint32_t builtin_code(const opc_interpreter *it, uint32_t operator_table);
-opc_node node_at(opc_interpreter *it, graph *g, uint32_t index);
+bool view_cell(const cell *c, opc_tensor *view);
+/* The cell that element i of a vector of indices names; NULL when absent. */
+cell *cell_of(cell *cells, fb_vector v, uint32_t i);
+/* Half bytes of an element of the dtype; 0 for types without a fixed size. */
+uint32_t dtype_half_bytes(uint8_t dtype);
+uint32_t cell_bytes(const cell *c);
 
 /* arena.c */
 void *arena_alloc(opc_interpreter *it, uint32_t bytes);
-/* Without a node. */
-opc_status fail(opc_interpreter *it, opc_status status, const char *why);
-#ifdef OPC_NO_TEXT
-#define FAIL(it, status, why) fail((it), (status), NULL)
-#else
-#define FAIL(it, status, why) fail((it), (status), (why))
-#endif
+/* The reason is remembered; gives its status. */
+opc_status fail(opc_interpreter *it, uint32_t why);
 
 /* graph.c */
-opc_status open_graph(opc_interpreter *it, uint32_t g);
-opc_status run_graph(opc_interpreter *it, graph *g);
+opc_status open_graph(opc_interpreter *it, graph *g);
+opc_status run_graph(opc_interpreter *it, const graph *g);
 
 /* plan.c: gives every tensor and scratch of an opened graph its address at or after it->head. */
-opc_status plan_graph(opc_interpreter *it, graph *g);
+opc_status plan_graph(opc_interpreter *it, const graph *g);
 
 #endif

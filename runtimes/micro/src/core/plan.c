@@ -1,138 +1,134 @@
 /* The memory plan of one subgraph: greedy by size over lifetimes, after the tensors that may share memory were joined.
- */
+ * Time 0 is the caller's, node i runs at i + 1, the results are read at nodes + 1. */
 #include "model.h"
 
 #define NONE 0xFFFFU
 
-/* A tensor or the scratch of a node. Time 0 is the caller's, node i runs at i + 1, the results are read at nodes + 1.
- */
+/* The memory of a tensor, of several that share it, or of the scratch of a node. Entries grow down from the end of the
+ * free arena, where nothing lives yet. */
 typedef struct entry {
-    uint32_t bytes;
-    uint32_t offset; /* UINT32_MAX until placed */
+    uint32_t bytes;  /* 0: placed entry of an empty tensor, or taken: see `next` */
+    uint32_t offset; /* UNPLACED until placed */
     uint16_t first;
     uint16_t last;
-    uint16_t root; /* the entry whose memory this one shares, or itself; NONE: not planned */
     uint16_t next; /* placed entries in the order of their offsets */
+    uint16_t unused;
 } entry;
 
+enum { LAST_SHIFT = 16 };
+#define UNPLACED UINT32_MAX
+
 typedef struct plan {
-    entry *entries;
-    uint32_t count;   /* tensors, then one scratch a node that wants it */
-    uint32_t tensors; /* how many of them are tensors */
-    uint16_t head;    /* first placed entry */
-    uint32_t high;    /* bytes in use */
+    opc_interpreter *it;
+    entry *top; /* entry k is top[-1 - k] */
+    uint32_t count;
+    uint32_t high; /* bytes in use */
+    uint16_t head; /* first placed entry */
 } plan;
 
-static uint32_t align8(uint32_t n) {
-    return (n + 7U) & ~UINT32_C(7);
+static entry *entry_at(const plan *p, uint32_t k) {
+    return p->top - 1 - k;
 }
 
-static uint32_t scratch_of(const graph *g, uint32_t node) {
-    return (uint32_t)(uintptr_t)g->nodes[node].scratch;
+/* Until it has an address, the slot of a tensor holds the time of its last use and the number of its entry. */
+static bool planned(const cell *c) {
+    return c != NULL && (c->flags & CELL_WRITTEN) != 0 && c->dtype != OPC_RESOURCE;
+}
+static uint32_t note_of(const cell *c) {
+    return (uint32_t)(uintptr_t)c->data;
+}
+static void set_note(cell *c, uint32_t last, uint32_t number) {
+    c->data = (void *)(uintptr_t)(last << LAST_SHIFT | number);
 }
 
-static void start_entries(opc_interpreter *it, const graph *g, plan *p) {
-    for (uint32_t i = 0; i < g->tensors.count; i++) {
-        entry *e = &p->entries[i];
-        opc_tensor view;
-        view_tensor(it, g, (int32_t)i, &view);
-        const bool planned = g->cells[i].data == planned_mark(it) && view.dtype != OPC_RESOURCE;
-        const entry fresh = {align8(view.bytes), UINT32_MAX, 0, 0, planned ? (uint16_t)i : NONE, NONE};
-        *e = fresh;
-    }
-}
-
-static void note_reads(opc_interpreter *it, fb_vector v, uint16_t time, plan *p) {
-    const fb_file f = file_of(it);
-    for (uint32_t i = 0; i < v.count; i++) {
-        const int32_t index = element(&f, v, i);
-        if (index >= 0 && p->entries[index].last < time) {
-            p->entries[index].last = time;
+static void note_reads(const graph *g, fb_vector v, uint32_t time) {
+    for (uint32_t i = 0; i < *v; i++) {
+        cell *c = cell_of(g->cells, v, i);
+        if (planned(c)) {
+            set_note(c, time, 0); /* times rise */
         }
     }
 }
 
-static void note_writes(opc_interpreter *it, fb_vector v, uint16_t time, plan *p) {
-    const fb_file f = file_of(it);
-    for (uint32_t i = 0; i < v.count; i++) {
-        entry *e = &p->entries[element(&f, v, i)];
-        e->first = time;
-        e->last = e->last > time ? e->last : time;
+/* The number of a new entry; the count is one too large where the arena has no room for it. */
+static uint32_t add_entry(plan *p, uint32_t bytes, uint32_t first, uint32_t last) {
+    const uint32_t room = p->it->tail / (uint32_t)sizeof(entry);
+    const uint32_t number = p->count;
+    if (number >= room || number >= NONE || bytes > MAX_TENSOR_BYTES) {
+        p->count = NONE + 1;
+        return 0;
     }
+    const entry fresh = {
+        (bytes + 7U) & ~UINT32_C(7), UNPLACED, (uint16_t)first, (uint16_t)(last > first ? last : first), NONE, 0};
+    *entry_at(p, number) = fresh;
+    p->count = number + 1;
+    return number;
 }
 
-/* Lifetimes before sharing: reads in any order, since only the latest counts. */
-static void find_lifetimes(opc_interpreter *it, graph *g, plan *p) {
-    uint32_t scratch = p->tensors;
-    for (uint32_t i = 0; i < g->operators.count; i++) {
-        const opc_node node = node_at(it, g, i);
-        const uint16_t time = (uint16_t)(i + 1);
-        note_writes(it, node.outputs, time, p);
-        note_reads(it, node.inputs, time, p);
-        if (scratch_of(g, i) != 0) {
-            const entry e = {align8(scratch_of(g, i)), UINT32_MAX, time, time, (uint16_t)scratch, NONE};
-            p->entries[scratch++] = e;
+static void add_tensor(plan *p, cell *c, uint32_t time) {
+    const uint32_t last = note_of(c) >> LAST_SHIFT;
+    set_note(c, last, add_entry(p, cell_bytes(c), time, last));
+}
+
+/* Put an output on top of an input when nothing reads that memory after this node. */
+static bool join(plan *p, const opc_node *node, uint32_t time, uint32_t in, cell *to, bool alone) {
+    const cell *from = cell_of(node->cells, node->inputs, in);
+    if (!planned(from) || cell_bytes(from) != cell_bytes(to)) {
+        return false;
+    }
+    for (uint32_t i = 0; alone && i < *node->inputs; i++) {
+        if (i != in && cell_of(node->cells, node->inputs, i) == from) {
+            return false;
         }
     }
-    note_reads(it, g->outputs, (uint16_t)(g->operators.count + 1), p);
-}
-
-static bool read_once(const opc_node *node, int32_t index) {
-    const fb_file f = file_of(node->it);
-    uint32_t reads = 0;
-    for (uint32_t i = 0; i < node->inputs.count; i++) {
-        reads += element(&f, node->inputs, i) == index ? 1U : 0U;
-    }
-    return reads == 1;
-}
-
-/* Put output `out` on top of input `in` when nothing reads that memory after this node. */
-static bool join(const opc_node *node, plan *p, uint32_t in, uint32_t out, bool alone) {
-    const fb_file f = file_of(node->it);
-    if (in >= node->inputs.count || out >= node->outputs.count) {
+    const uint32_t number = note_of(from) & NONE;
+    const uint32_t last = note_of(to) >> LAST_SHIFT;
+    entry *e = entry_at(p, number);
+    if (p->count > NONE || e->last != time) {
         return false;
     }
-    const int32_t from = element(&f, node->inputs, in);
-    entry *to = &p->entries[element(&f, node->outputs, out)];
-    if (from < 0 || p->entries[from].root == NONE || to->root == NONE || (alone && !read_once(node, from))) {
-        return false;
-    }
-    entry *root = &p->entries[p->entries[from].root];
-    opc_tensor a;
-    opc_tensor b;
-    view_tensor(node->it, node->graph, from, &a);
-    opc_output(node, out, &b);
-    if (root->last != node->index + 1 || a.bytes != b.bytes) {
-        return false;
-    }
-    to->root = p->entries[from].root;
-    root->last = to->last > root->last ? to->last : root->last;
+    e->last = (uint16_t)(last > time ? last : time);
+    set_note(to, last, number);
     return true;
 }
 
-static void share(opc_interpreter *it, graph *g, plan *p) {
-    for (uint32_t i = 0; i < g->operators.count; i++) {
-        const opc_node node = node_at(it, g, i);
-        const uint8_t flags = node.state->op->flags;
-        if ((flags & OPC_INPLACE_PAIRS) != 0) {
-            for (uint32_t k = 0; k < node.outputs.count; k++) {
-                join(&node, p, k, k, true);
-            }
-        } else if ((flags & OPC_INPLACE_INPUT0) == 0 || !join(&node, p, 0, 0, false)) {
-            if ((flags & OPC_INPLACE_INPUT1) != 0) {
-                join(&node, p, 1, 0, false);
-            }
+static void add_outputs(plan *p, const opc_node *node, uint32_t time) {
+    const uint8_t flags = node->op->flags;
+    const bool pairs = (flags & OPC_INPLACE_PAIRS) != 0;
+    for (uint32_t k = 0; k < *node->outputs; k++) {
+        cell *to = cell_of(node->cells, node->outputs, k);
+        const bool any = pairs || k == 0;
+        if (planned(to) &&
+            !(any && (pairs || (flags & OPC_INPLACE_INPUT0) != 0) && join(p, node, time, k, to, pairs)) &&
+            !(k == 0 && (flags & OPC_INPLACE_INPUT1) != 0 && join(p, node, time, 1, to, false))) {
+            add_tensor(p, to, time);
+        }
+    }
+}
+
+static void add_entries(plan *p, const graph *g) {
+    for (uint32_t i = 0; i < g->node_count; i++) {
+        note_reads(g, g->nodes[i].inputs, i + 1);
+    }
+    note_reads(g, g->outputs, g->node_count + 1);
+    for (uint32_t i = 0; i < *g->inputs; i++) {
+        add_tensor(p, cell_of(g->cells, g->inputs, i), 0);
+    }
+    for (uint32_t i = 0; i < g->node_count; i++) {
+        opc_node *node = &g->nodes[i];
+        add_outputs(p, node, i + 1);
+        if (node->scratch != 0) {
+            node->scratch = 1 + add_entry(p, (uint32_t)node->scratch, i + 1, i + 1);
         }
     }
 }
 
 /* Lowest gap among the placed entries that live at the same time; keeps the list sorted. */
-static opc_status place(opc_interpreter *it, plan *p, uint16_t index) {
-    entry *e = &p->entries[index];
-    const uint32_t limit = it->arena_bytes - it->head;
+static bool place(plan *p, uint32_t number) {
+    entry *e = entry_at(p, number);
     uint32_t at = 0;
-    for (uint16_t i = p->head; i != NONE; i = p->entries[i].next) {
-        const entry *other = &p->entries[i];
+    for (uint32_t i = p->head; i != NONE; i = entry_at(p, i)->next) {
+        const entry *other = entry_at(p, i);
         if (other->first > e->last || e->first > other->last) {
             continue;
         }
@@ -142,78 +138,65 @@ static opc_status place(opc_interpreter *it, plan *p, uint16_t index) {
         const uint32_t end = other->offset + other->bytes;
         at = end > at ? end : at;
     }
-    /* at <= limit < 2^31 for all placed entries, bytes <= 2^30: the sum does not wrap. */
-    if (at + e->bytes > limit) {
-        return FAIL(it, OPC_NO_MEMORY, "arena too small for the tensors");
+    uint16_t *link = &p->head;
+    while (*link != NONE && entry_at(p, *link)->offset < at) {
+        link = &entry_at(p, *link)->next;
     }
     e->offset = at;
-    p->high = at + e->bytes > p->high ? at + e->bytes : p->high;
-    uint16_t *link = &p->head;
-    while (*link != NONE && p->entries[*link].offset < at) {
-        link = &p->entries[*link].next;
-    }
     e->next = *link;
-    *link = index;
-    return OPC_OK;
+    *link = (uint16_t)number;
+    /* Neither sum wraps: at and bytes are at most 2^30. */
+    p->high = at + e->bytes > p->high ? at + e->bytes : p->high;
+    return p->high <= MAX_TENSOR_BYTES;
 }
 
-static uint16_t largest_unplaced(const plan *p) {
-    uint16_t best = NONE;
-    for (uint32_t i = 0; i < p->count; i++) {
-        const entry *e = &p->entries[i];
-        const bool open = e->root == i && e->offset == UINT32_MAX;
-        if (open && (best == NONE || e->bytes > p->entries[best].bytes)) {
-            best = (uint16_t)i;
+static bool place_all(plan *p) {
+    for (;;) {
+        uint32_t best = NONE;
+        for (uint32_t i = 0; i < p->count; i++) {
+            const entry *e = entry_at(p, i);
+            if (e->offset == UNPLACED && (best == NONE || e->bytes > entry_at(p, best)->bytes)) {
+                best = i;
+            }
         }
-    }
-    return best;
-}
-
-static void publish(opc_interpreter *it, graph *g, const plan *p) {
-    uint8_t *base = it->arena + it->head;
-    for (uint32_t i = 0; i < g->tensors.count; i++) {
-        const uint16_t root = p->entries[i].root;
-        if (root != NONE) {
-            g->cells[i].data = base + p->entries[root].offset;
+        if (best == NONE) {
+            return true;
         }
-    }
-    uint32_t scratch = p->tensors;
-    for (uint32_t i = 0; i < g->operators.count; i++) {
-        if (scratch_of(g, i) != 0) {
-            g->nodes[i].scratch = base + p->entries[scratch++].offset;
+        if (!place(p, best)) {
+            return false;
         }
     }
 }
 
-opc_status plan_graph(opc_interpreter *it, graph *g) {
-    const uint32_t tail = it->tail;
-    plan p = {.tensors = g->tensors.count, .count = g->tensors.count, .head = NONE};
-    for (uint32_t i = 0; i < g->operators.count; i++) {
-        if (scratch_of(g, i) > MAX_TENSOR_BYTES) {
-            return FAIL(it, OPC_NO_MEMORY, "scratch too large");
+/* Addresses for all. They are only used when the whole plan fits into the arena. */
+static void publish(const plan *p, const graph *g) {
+    const uintptr_t base = (uintptr_t)p->it->arena + p->it->head;
+    for (uint32_t i = 0; i < g->cell_count; i++) {
+        cell *c = &g->cells[i];
+        if (planned(c)) {
+            c->data = (void *)(base + entry_at(p, note_of(c) & NONE)->offset);
         }
-        p.count += scratch_of(g, i) != 0 ? 1U : 0U;
+        if (c->dtype != OPC_RESOURCE) {
+            c->flags &= (uint8_t)~CELL_HIDDEN;
+        }
     }
-    p.entries = arena_alloc(it, p.count * (uint32_t)sizeof(entry));
-    if (p.entries == NULL) {
-        return FAIL(it, OPC_NO_MEMORY, "arena too small to plan");
+    for (uint32_t i = 0; i < g->node_count; i++) {
+        opc_node *node = &g->nodes[i];
+        if (node->scratch != 0) {
+            node->scratch = base + entry_at(p, (uint32_t)node->scratch - 1)->offset;
+        }
     }
-    start_entries(it, g, &p);
-    find_lifetimes(it, g, &p);
-    share(it, g, &p);
-    opc_status status = OPC_OK;
-    for (uint16_t i = largest_unplaced(&p); i != NONE && status == OPC_OK; i = largest_unplaced(&p)) {
-        status = place(it, &p, i);
+}
+
+opc_status plan_graph(opc_interpreter *it, const graph *g) {
+    plan p = {.it = it, .top = (entry *)(void *)(it->arena + it->tail), .head = NONE};
+    add_entries(&p, g);
+    if (p.count > NONE || !place_all(&p) || it->head + p.high > MAX_TENSOR_BYTES) {
+        return fail(it, WHY_MEMORY);
     }
-    if (status == OPC_OK) {
-        publish(it, g, &p);
-    }
-    const uint32_t opening = it->head + it->arena_bytes - it->tail;
+    publish(&p, g);
+    it->head += p.high;
+    const uint32_t opening = it->arena_bytes - it->tail + p.count * (uint32_t)sizeof(entry);
     it->peak = opening > it->peak ? opening : it->peak;
-    it->tail = tail;
-    if (status == OPC_OK && p.high > it->tail - it->head) {
-        status = FAIL(it, OPC_NO_MEMORY, "arena too small for the tensors");
-    }
-    it->head += status == OPC_OK ? p.high : 0;
-    return status;
+    return OPC_OK;
 }

@@ -1,248 +1,199 @@
-/* The checks that need no kernel: structure, indices, sizes. After it, every position that model.h names is sound. */
+/* The checks that need no kernel (structure, indices, sizes), and the records that are made from what they have
+ * checked. After it, every position and every vector in a record is sound. */
+#include <string.h>
+
 #include "model.h"
 
-typedef struct checker {
-    opc_interpreter *it;
-    fb_file file;
-    fb_vector opcodes;
-    fb_vector buffers;
-    uint32_t subgraphs;
-    uint32_t steps; /* left; parts of a file may be shared, so that a small file can describe an endless walk */
-} checker;
+enum { DAMAGED_SHARED = 2 };
 
-static bool spend(checker *c, uint32_t steps) {
-    const bool enough = c->steps >= steps;
-    c->steps = enough ? c->steps - steps : 0;
-    return enough;
+/* Parts of a file may be shared, so that a small file can describe an endless walk: it->spent counts down. */
+static fb_vector list_of(opc_interpreter *it, uint32_t table, uint32_t slot, uint32_t log2_width) {
+    const fb_vector v = fb_list(it, table, slot, log2_width);
+    if (*v >= it->spent) {
+        it->damaged |= DAMAGED_SHARED;
+        return fb_empty;
+    }
+    it->spent -= *v + 1;
+    return v;
 }
 
-static opc_status invalid(const checker *c, const char *why) {
-    return fail(c->it, OPC_INVALID_MODEL, why);
-}
-#ifdef OPC_NO_TEXT
-#define INVALID(c, why) invalid((c), NULL)
-#else
-#define INVALID(c, why) invalid((c), (why))
-#endif
-
-/* A vector of tables or of int32 that must be sound; an absent one is empty. */
-static bool sound(checker *c, fb_vector v) {
-    return v.at != FB_BROKEN && spend(c, v.count + 1);
-}
-
-static fb_vector vector_of(checker *c, uint32_t table, uint32_t slot) {
-    return fb_vec(&c->file, table, slot, 4, 4);
-}
-
-/* Product of the dimensions, or UINT32_MAX when one is negative or the bytes exceed the limit. */
-static uint32_t elements_of(const checker *c, fb_vector shape) {
+uint32_t elements_of(uint32_t rank, const int32_t *dims) {
     uint32_t elements = 1;
     bool empty = false;
-    for (uint32_t i = 0; i < shape.count; i++) {
-        const int32_t dim = element(&c->file, shape, i);
-        if (dim < 0) {
+    for (uint32_t i = 0; i < rank; i++) {
+        const uint32_t dim = (uint32_t)dims[i];
+        empty |= dim == 0;
+        if (dim != 0 && elements > MAX_ELEMENTS / dim) {
             return UINT32_MAX;
         }
-        if (dim == 0) {
-            empty = true;
-        } else if (elements > MAX_TENSOR_BYTES / 16 / (uint32_t)dim) {
-            return UINT32_MAX;
-        } else {
-            elements *= (uint32_t)dim;
-        }
+        elements *= dim == 0 ? 1U : dim;
     }
     return empty ? 0 : elements;
 }
 
-static bool scale_is_sound(uint32_t bits) {
-    return bits < 0x7F800000U; /* not negative, not infinite, not NaN */
-}
-
-static opc_status check_quantization(checker *c, uint32_t tensor, fb_vector shape) {
-    const fb_file *f = &c->file;
-    const uint32_t q = fb_table(f, tensor, TENSOR_QUANTIZATION);
-    if (q == FB_ABSENT) {
+static opc_status parse_quantization(opc_interpreter *it, uint32_t tensor, cell *c) {
+    c->scales = fb_empty;
+    c->zeros = fb_empty;
+    const uint32_t q = fb_table(it, tensor, TENSOR_QUANTIZATION);
+    if (q == 0) {
         return OPC_OK;
     }
-    if (q == FB_BROKEN || !fb_table_ok(f, q)) {
-        return INVALID(c, "damaged quantization");
-    }
-    const fb_vector scales = fb_vec(f, q, QUANT_SCALE, 4, 1);
-    const fb_vector zeros = fb_vec(f, q, QUANT_ZERO_POINT, 8, 1);
-    if (!sound(c, scales) || !sound(c, zeros)) {
-        return INVALID(c, "damaged quantization");
-    }
-    for (uint32_t i = 0; i < scales.count; i++) {
-        if (!scale_is_sound(fb_word(f, scales.at + 4 * i))) {
-            return INVALID(c, "a scale is negative or not finite");
+    c->scales = list_of(it, q, QUANT_SCALE, FB_WORDS);
+    c->zeros = list_of(it, q, QUANT_ZERO_POINT, FB_LONGS);
+    const uint32_t axis = fb_number(it, q, QUANT_AXIS, 4);
+    const uint32_t scales = *c->scales;
+    c->axis = (int8_t)(axis < INT8_MAX ? axis : INT8_MAX);
+    for (uint32_t i = 1; i <= scales; i++) {
+        if (c->scales[i] >= 0x7F800000U) { /* negative, infinite or NaN */
+            return fail(it, WHY_SCALE);
         }
     }
-    if (scales.count != 0 && zeros.count > 1 && zeros.count != scales.count) {
-        return INVALID(c, "scales and zero points differ in number");
+    if (scales != 0 && *c->zeros > 1 && *c->zeros != scales) {
+        return fail(it, WHY_ZERO_POINTS);
     }
-    const uint32_t axis = fb_u32(f, q, QUANT_AXIS, 0);
     /* Real models carry an axis other than 0 on per-channel vectors (biases), where only one is possible. */
-    if (scales.count > 1 && shape.count > 1 &&
-        (axis >= shape.count || (uint32_t)element(f, shape, axis) != scales.count)) {
-        return INVALID(c, "scales do not fit the quantized dimension");
+    if (scales > 1 && c->rank > 1 && (axis >= c->rank || (uint32_t)c->dims[axis] != scales)) {
+        return fail(it, WHY_AXIS);
     }
     return OPC_OK;
 }
 
-static opc_status check_tensor(checker *c, uint32_t tensor) {
-    const fb_file *f = &c->file;
-    if (tensor == FB_BROKEN || !fb_table_ok(f, tensor)) {
-        return INVALID(c, "damaged tensor");
+/* Constants stay in the file; only those that a builder left unaligned are copied. */
+static opc_status parse_data(opc_interpreter *it, uint32_t tensor, cell *c) {
+    const fb_vector buffers = fb_list(it, fb_follow(it, 0), MODEL_BUFFERS, FB_WORDS);
+    const uint32_t index = fb_number(it, tensor, TENSOR_BUFFER, 4);
+    const bool variable = fb_number(it, tensor, TENSOR_VARIABLE, 1) != 0;
+    const uint32_t bytes = cell_bytes(c);
+    if (index >= *buffers) {
+        return fail(it, WHY_BUFFER_INDEX);
     }
-    const fb_vector shape = vector_of(c, tensor, TENSOR_SHAPE);
-    if (!sound(c, shape)) {
-        return INVALID(c, "damaged shape");
+    const uint32_t buffer = fb_element(it, buffers + 1 + index);
+    const fb_vector data = fb_list(it, buffer, BUFFER_DATA, FB_BYTES);
+    if (fb_number(it, buffer, BUFFER_OFFSET, 4) > 1) {
+        return fail(it, WHY_OUTSIDE);
     }
-    if (shape.count > OPC_MAX_RANK) {
-        return FAIL(c->it, OPC_UNSUPPORTED, "rank above 8");
+    if (*data == 0 && !variable) {
+        return OPC_OK;
     }
-    const uint32_t elements = elements_of(c, shape);
-    if (elements == UINT32_MAX) {
-        return INVALID(c, "negative or huge dimension");
+    if (*data != 0 && (variable || *data < bytes)) {
+        return fail(it, variable ? WHY_VARIABLE_DATA : WHY_BUFFER_SHORT);
     }
-    const uint32_t buffer = fb_u32(f, tensor, TENSOR_BUFFER, 0);
-    if (buffer >= c->buffers.count) {
-        return INVALID(c, "buffer index out of range");
+    c->flags = variable ? OPC_VARIABLE | CELL_HIDDEN : OPC_CONSTANT;
+    /* The slot serves constants too; nothing writes through it, since no node may have a constant output. */
+    c->data = (void *)(uintptr_t)(data + 1);
+    /* Vectors are 4-aligned, so that only elements of 8 bytes can be unaligned. */
+    if (variable || (((uintptr_t)c->data & 4U) != 0 && dtype_half_bytes(c->dtype) == 16)) {
+        c->data = arena_alloc(it, bytes);
+        if (c->data == NULL) {
+            return fail(it, WHY_MEMORY);
+        }
+        memcpy(c->data, data + 1, variable ? 0 : bytes);
     }
-    const fb_vector data = constant_data(c->it, tensor);
-    const uint8_t dtype = (uint8_t)fb_u8(f, tensor, TENSOR_TYPE, 0);
-    if (data.count != 0 && data.count < tensor_bytes(dtype, elements)) {
-        return INVALID(c, "buffer shorter than its tensor");
-    }
-    if (data.count != 0 && fb_u8(f, tensor, TENSOR_VARIABLE, 0) != 0) {
-        return INVALID(c, "variable tensor with constant data");
-    }
-    if (fb_table(f, tensor, TENSOR_SPARSITY) != FB_ABSENT) {
-        return FAIL(c->it, OPC_UNSUPPORTED, "sparse tensor");
-    }
-    return check_quantization(c, tensor, shape);
+    return OPC_OK;
 }
 
-static opc_status check_indices(checker *c, fb_vector v, uint32_t limit, bool optional) {
-    if (!sound(c, v)) {
-        return INVALID(c, "damaged index vector");
+static opc_status parse_tensor(opc_interpreter *it, uint32_t tensor, cell *c) {
+    const fb_vector shape = list_of(it, tensor, TENSOR_SHAPE, FB_WORDS);
+    const uint32_t dtype = fb_number(it, tensor, TENSOR_TYPE, 1);
+    if (*shape > OPC_MAX_RANK) {
+        return fail(it, WHY_RANK);
     }
-    for (uint32_t i = 0; i < v.count; i++) {
-        const int32_t index = element(&c->file, v, i);
-        const bool absent = optional && index == -1;
-        if (!absent && (uint32_t)index >= limit) {
-            return INVALID(c, "tensor index out of range");
+    if (dtype > OPC_BFLOAT16) {
+        return fail(it, WHY_TYPE);
+    }
+    c->dims = (const int32_t *)(shape + 1);
+    c->rank = (uint8_t)*shape;
+    c->dtype = (uint8_t)dtype;
+    c->elements = elements_of(c->rank, c->dims);
+    if (c->elements > MAX_ELEMENTS) {
+        return fail(it, WHY_DIMENSION);
+    }
+    if (fb_table(it, tensor, TENSOR_SPARSITY) != 0) {
+        return fail(it, WHY_SPARSE);
+    }
+    const opc_status status = parse_data(it, tensor, c);
+    return status != OPC_OK ? status : parse_quantization(it, tensor, c);
+}
+
+/* `absent` is 1 where an index may be -1. */
+static opc_status check_indices(opc_interpreter *it, fb_vector v, uint32_t limit, uint32_t absent) {
+    for (uint32_t i = 1; i <= *v; i++) {
+        if (v[i] + absent >= limit + absent) {
+            return fail(it, WHY_INDEX);
         }
     }
     return OPC_OK;
 }
 
-static opc_status check_operator(checker *c, uint32_t table, uint32_t tensors) {
-    const fb_file *f = &c->file;
-    if (table == FB_BROKEN || !fb_table_ok(f, table)) {
-        return INVALID(c, "damaged operator");
+static opc_status parse_operator(opc_interpreter *it, const graph *g, uint32_t table, opc_node *node) {
+    node->it = it;
+    node->cells = g->cells;
+    node->table = table;
+    node->inputs = list_of(it, table, OPERATOR_INPUTS, FB_WORDS);
+    node->outputs = list_of(it, table, OPERATOR_OUTPUTS, FB_WORDS);
+    if (fb_number(it, table, OPERATOR_OPCODE, 4) >= *it->opcodes) {
+        return fail(it, WHY_OPCODE);
     }
-    if (fb_u32(f, table, OPERATOR_OPCODE, 0) >= c->opcodes.count) {
-        return INVALID(c, "operator code index out of range");
-    }
-    const opc_status status = check_indices(c, vector_of(c, table, OPERATOR_INPUTS), tensors, true);
-    if (status != OPC_OK) {
-        return status;
-    }
-    const uint32_t options = fb_table(f, table, OPERATOR_OPTIONS);
-    if (options == FB_BROKEN || (options != FB_ABSENT && !fb_table_ok(f, options))) {
-        return INVALID(c, "damaged options");
-    }
-    return check_indices(c, vector_of(c, table, OPERATOR_OUTPUTS), tensors, false);
+    const opc_status status = check_indices(it, node->inputs, g->cell_count, 1);
+    return status != OPC_OK ? status : check_indices(it, node->outputs, g->cell_count, 0);
 }
 
-static opc_status check_subgraph(checker *c, uint32_t table) {
-    const fb_file *f = &c->file;
-    if (table == FB_BROKEN || !fb_table_ok(f, table)) {
-        return INVALID(c, "damaged subgraph");
+static opc_status parse_subgraph(opc_interpreter *it, uint32_t table, graph *g) {
+    const fb_vector tensors = list_of(it, table, SUBGRAPH_TENSORS, FB_WORDS);
+    const fb_vector operators = list_of(it, table, SUBGRAPH_OPERATORS, FB_WORDS);
+    g->inputs = list_of(it, table, SUBGRAPH_INPUTS, FB_WORDS);
+    g->outputs = list_of(it, table, SUBGRAPH_OUTPUTS, FB_WORDS);
+    g->cell_count = *tensors;
+    g->node_count = *operators;
+    if (g->cell_count > MAX_TENSORS || g->node_count > MAX_NODES) {
+        return fail(it, WHY_MANY);
     }
-    const fb_vector tensors = vector_of(c, table, SUBGRAPH_TENSORS);
-    const fb_vector operators = vector_of(c, table, SUBGRAPH_OPERATORS);
-    if (!sound(c, tensors) || !sound(c, operators)) {
-        return INVALID(c, "damaged subgraph");
+    g->cells = arena_alloc(it, g->cell_count * (uint32_t)sizeof(cell));
+    g->nodes = arena_alloc(it, g->node_count * (uint32_t)sizeof(opc_node));
+    if (g->cells == NULL || g->nodes == NULL) {
+        return fail(it, WHY_MEMORY);
     }
-    if (tensors.count > MAX_TENSORS) {
-        return FAIL(c->it, OPC_UNSUPPORTED, "more than 16384 tensors in a subgraph");
-    }
-    opc_status status = check_indices(c, vector_of(c, table, SUBGRAPH_INPUTS), tensors.count, false);
+    opc_status status = check_indices(it, g->inputs, g->cell_count, 0);
     if (status == OPC_OK) {
-        status = check_indices(c, vector_of(c, table, SUBGRAPH_OUTPUTS), tensors.count, false);
+        status = check_indices(it, g->outputs, g->cell_count, 0);
     }
-    for (uint32_t i = 0; status == OPC_OK && i < tensors.count; i++) {
-        status = check_tensor(c, table_at(f, tensors, i));
+    for (uint32_t i = 0; status == OPC_OK && i < g->cell_count; i++) {
+        status = parse_tensor(it, fb_element(it, tensors + 1 + i), &g->cells[i]);
+        status = it->damaged != 0 ? fail(it, WHY_TENSOR) : status;
     }
-    for (uint32_t i = 0; status == OPC_OK && i < operators.count; i++) {
-        status = check_operator(c, table_at(f, operators, i), tensors.count);
+    for (uint32_t i = 0; status == OPC_OK && i < g->node_count; i++) {
+        status = parse_operator(it, g, fb_element(it, operators + 1 + i), &g->nodes[i]);
+        status = it->damaged != 0 ? fail(it, WHY_OPERATOR) : status;
     }
     return status;
 }
 
-static opc_status check_buffers(checker *c) {
-    const fb_file *f = &c->file;
-    for (uint32_t i = 0; i < c->buffers.count; i++) {
-        const uint32_t buffer = table_at(f, c->buffers, i);
-        if (buffer == FB_BROKEN || !fb_table_ok(f, buffer)) {
-            return INVALID(c, "damaged buffer");
-        }
-        if (fb_vec(f, buffer, BUFFER_DATA, 1, 1).at == FB_BROKEN) {
-            return INVALID(c, "buffer data outside the file");
-        }
-        if (fb_u32(f, buffer, BUFFER_OFFSET, 0) > 1) {
-            return FAIL(c->it, OPC_UNSUPPORTED, "buffer data behind the flatbuffer");
-        }
+static opc_status parse_subgraphs(opc_interpreter *it, uint32_t root) {
+    const fb_vector subgraphs = list_of(it, root, MODEL_SUBGRAPHS, FB_WORDS);
+    it->opcodes = fb_list(it, root, MODEL_OPCODES, FB_WORDS);
+    if (fb_number(it, root, MODEL_VERSION, 4) != 3 || it->damaged != 0) {
+        return fail(it, it->damaged != 0 ? WHY_MODEL : WHY_VERSION);
     }
-    return OPC_OK;
+    if (*subgraphs - 1U >= MAX_TENSORS) {
+        return fail(it, WHY_NO_SUBGRAPH);
+    }
+    it->graph_count = *subgraphs;
+    it->graphs = arena_alloc(it, it->graph_count * (uint32_t)sizeof(graph));
+    if (it->graphs == NULL) {
+        return fail(it, WHY_MEMORY);
+    }
+    opc_status status = OPC_OK;
+    for (uint32_t i = 0; status == OPC_OK && i < it->graph_count; i++) {
+        status = parse_subgraph(it, fb_element(it, subgraphs + 1 + i), (graph *)it->graphs + i);
+        status = status == OPC_OK && it->damaged != 0 ? fail(it, WHY_SUBGRAPH) : status;
+    }
+    return (it->damaged & DAMAGED_SHARED) != 0 ? fail(it, WHY_SHARED) : status;
 }
 
-static opc_status check_opcodes(checker *c) {
-    for (uint32_t i = 0; i < c->opcodes.count; i++) {
-        const uint32_t code = table_at(&c->file, c->opcodes, i);
-        if (code == FB_BROKEN || !fb_table_ok(&c->file, code)) {
-            return INVALID(c, "damaged operator code");
-        }
+opc_status parse_model(opc_interpreter *it) {
+    if (it->file_bytes < 8 || fb_load32(it->file + 4) != 0x334C4654U /* TFL3 */) {
+        return fail(it, WHY_IDENTIFIER);
     }
-    return OPC_OK;
-}
-
-opc_status verify_model(opc_interpreter *it) {
-    checker c = {.it = it, .file = file_of(it), .steps = it->file_bytes};
-    const fb_file *f = &c.file;
-    if (f->size < 8 || fb_load32(f->bytes + 4) != 0x334C4654U /* TFL3 */) {
-        return INVALID(&c, "no TFL3 identifier");
-    }
-    const uint32_t root = fb_follow(f, 0);
-    if (root == FB_BROKEN || !fb_table_ok(f, root)) {
-        return INVALID(&c, "damaged model table");
-    }
-    if (fb_u32(f, root, MODEL_VERSION, 0) != 3) {
-        return INVALID(&c, "schema version is not 3");
-    }
-    c.opcodes = vector_of(&c, root, MODEL_OPCODES);
-    c.buffers = vector_of(&c, root, MODEL_BUFFERS);
-    const fb_vector subgraphs = vector_of(&c, root, MODEL_SUBGRAPHS);
-    if (!sound(&c, c.opcodes) || !sound(&c, c.buffers) || !sound(&c, subgraphs)) {
-        return INVALID(&c, "damaged model vectors");
-    }
-    it->buffers = c.buffers.at;
-    it->opcodes = c.opcodes.at;
-    if (subgraphs.count == 0) {
-        return INVALID(&c, "no subgraph");
-    }
-    opc_status status = check_opcodes(&c);
-    if (status == OPC_OK) {
-        status = check_buffers(&c);
-    }
-    for (uint32_t i = 0; status == OPC_OK && i < subgraphs.count; i++) {
-        status = check_subgraph(&c, table_at(f, subgraphs, i));
-    }
-    if (status == OPC_INVALID_MODEL && c.steps == 0) {
-        return INVALID(&c, "more parts than a file of this size can hold: they are shared");
-    }
-    it->graph_count = subgraphs.count;
-    return status;
+    it->spent = it->file_bytes;
+    return parse_subgraphs(it, fb_follow(it, 0));
 }
