@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from opconform.harness import bench_lite, budgets
+from opconform.harness import bench_lite, budgets, budgets_model
 from opconform.harness.bench_models import hello_model, one_op_model
 from opconform.harness.bench_networks import NETWORKS
 from opconform.harness.flatread import random_inputs, read_model
@@ -213,7 +213,7 @@ def size(plan: Plan) -> Figures:
     for board in plan.boards:
         try:
             table = budgets.measure_flash(board)
-            image = budgets.build_image(hello_model(), board)
+            image = budgets_model.build_image(hello_model(), board)
         except RuntimeFailure as error:
             yield Figure("size", board, None, "bytes", str(error))
             continue
@@ -223,7 +223,7 @@ def size(plan: Plan) -> Figures:
         )
         yield Figure("size", f"{board} hello_world flash", image.flash, "bytes", "whole image without the model")
         yield Figure("size", f"{board} hello_world core", image.core, "bytes", "interpreter in that image")
-        yield Figure("size", f"{board} hello_world ram", image.ram, "bytes", "beside stacks and arena")
+        yield Figure("size", f"{board} hello_world ram", image.data, "bytes", "beside stacks and arena")
 
 
 def models_folder() -> Path:

@@ -9,15 +9,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from opconform.harness.budgets_elf import Graph, read_graph
-from opconform.runtimes.micro.build import required_kernels
 from opconform.targets.cortex_m import build
 from opconform.targets.cortex_m.boards import Target, folder, load_target
 
 BASELINE = "baseline.json"
 _TYPE = re.compile(r"_(u?int\d+(x\d+)?|float\d+|bool)$")
-_LINK = ("-Wl,--emit-relocs",)
+LINK = ("-Wl,--emit-relocs",)
 _ROOTS = ("board_reset", "board_fault_entry", "board_tick_entry")
-_TABLE = "opc_registry_all"
+_VECTORS = ".vectors"
 _RAM_OUTPUTS = (".data", ".bss", ".tdata", ".tbss")
 _NOT_FLASH = (".bss", ".stacks", ".buffers", ".tbss")
 _DRIVERS = ("entry", "mpu", "platform", "transport", "worker", "watch", "registry", "standalone", "model")
@@ -57,24 +56,6 @@ class FlashTable:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageSize:
-    """An image that holds one model and only its kernels, in bytes.
-
-    `flash` is all but the model, `ram` is .data and .bss beside stacks and arena.
-    """
-
-    target: str
-    kernels: tuple[str, ...]
-    flash: int
-    core: int
-    platform: int
-    kernel_bytes: int
-    lib: int
-    model: int
-    ram: int
-
-
-@dataclass(frozen=True, slots=True)
 class Difference:
     """One figure that changed; None where it is missing."""
 
@@ -98,41 +79,21 @@ def op_of(stem: str) -> str:
 def measure_flash(target: str | Target) -> FlashTable:
     """Link one image with all kernels and attribute its bytes. Raises Unavailable and BuildFailed."""
     board = load_target(target) if isinstance(target, str) else target
-    image = build.build_worker(board, _LINK)
+    image = build.build_worker(board, LINK)
     return flash_table(board.name, read_graph(image.elf, image.map), build.op_stems())
 
 
 def flash_table(target: str, graph: Graph, stems: Sequence[str]) -> FlashTable:
     """Attribute the bytes of an image whose kernels are `stems`."""
-    base = _base(graph)
+    base = base_pieces(graph)
     kernels = _attribute(graph, {stem: (stem,) for stem in stems}, base)
     by_op: dict[str, tuple[str, ...]] = {}
     for stem in stems:
         by_op[op_of(stem)] = (*by_op.get(op_of(stem), ()), stem)
-    parts = _parts(graph, base)
+    parts = parts_of(graph, base)
     return FlashTable(
         target, parts["core"], parts["platform"], _library(graph), _flash_total(graph), _ram(graph),
         _attribute(graph, by_op, base), kernels,
-    )  # fmt: skip
-
-
-def build_image(model: bytes, target: str | Target) -> ImageSize:
-    """Link start-up, interpreter, the model and the kernels it needs, and attribute the bytes.
-
-    Raises InvalidModel where micro does not open the model, Unavailable and BuildFailed.
-    """
-    board = load_target(target) if isinstance(target, str) else target
-    stems = required_kernels(model)
-    image = build.build_standalone(board, model, stems, _LINK)
-    graph = read_graph(image.elf, image.map)
-    base = _base(graph)
-    parts = _parts(graph, base)
-    kernels = graph.reach([graph.at(f"opc_{stem}") for stem in stems]) - base
-    own = graph.bytes(i for i in kernels if _is_flash(graph, i) and not graph.pieces[i].library)
-    held = graph.pieces[graph.at("opc_model")].size
-    flash, platform = _flash_total(graph) - held, parts["platform"] - held
-    return ImageSize(
-        board.name, stems, flash, parts["core"], platform, own, _library(graph), held, _ram(graph)
     )  # fmt: skip
 
 
@@ -168,15 +129,16 @@ def write_baseline(figures: Mapping[str, object], path: Path | None = None) -> N
     fresh.replace(path)
 
 
-def _base(graph: Graph) -> frozenset[int]:
+def base_pieces(graph: Graph) -> frozenset[int]:
     """Return what an image needs without any kernel: everything reachable when the table of kernels leads nowhere."""
     table = {i for i, piece in enumerate(graph.pieces) if "registry-" in piece.file}
-    return graph.reach([graph.at(name) for name in _ROOTS], table)
+    vectors = [i for i, piece in enumerate(graph.pieces) if piece.name == _VECTORS]
+    return graph.reach([*vectors, *(graph.at(name) for name in _ROOTS)], table)
 
 
 def _attribute(graph: Graph, groups: Mapping[str, Sequence[str]], base: frozenset[int]) -> dict[str, OpFlash]:
     needs = {
-        name: frozenset(i for i in graph.reach(graph.at(f"opc_{stem}") for stem in stems) - base if _is_flash(graph, i))
+        name: frozenset(i for i in graph.reach(graph.at(f"opc_{stem}") for stem in stems) - base if is_flash(graph, i))
         for name, stems in groups.items()
     }
     users: dict[int, int] = {}
@@ -190,29 +152,32 @@ def _attribute(graph: Graph, groups: Mapping[str, Sequence[str]], base: frozense
     return found
 
 
-def _parts(graph: Graph, base: frozenset[int]) -> dict[str, int]:
+def parts_of(graph: Graph, base: frozenset[int]) -> dict[str, int]:
+    """Return the bytes of flash of the project's own pieces: `core` and `platform`."""
     parts = {"core": 0, "platform": 0}
     for index in base:
         piece = graph.pieces[index]
-        if _is_flash(graph, index) and not piece.library:
-            parts["platform" if _stem(piece.file).split("-")[0] in _DRIVERS else "core"] += piece.size
+        if is_flash(graph, index) and not piece.library:
+            parts["platform" if stem_of(piece.file).split("-")[0] in _DRIVERS else "core"] += piece.size
     return parts
 
 
-def _stem(file: str) -> str:
+def stem_of(file: str) -> str:
+    """Return the name of the source of an object in the cache, without suffix; that of a generated one ends in -."""
     return _HASH.sub("", Path(file).name)
 
 
-def _is_flash(graph: Graph, index: int) -> bool:
+def is_flash(graph: Graph, index: int) -> bool:
+    """Tell whether a piece lies in flash; initial values of variables do."""
     return graph.pieces[index].output not in _NOT_FLASH
 
 
 def _library(graph: Graph) -> int:
-    return graph.bytes(i for i, piece in enumerate(graph.pieces) if piece.library and _is_flash(graph, i))
+    return graph.bytes(i for i, piece in enumerate(graph.pieces) if piece.library and is_flash(graph, i))
 
 
 def _flash_total(graph: Graph) -> int:
-    return graph.bytes(i for i in range(len(graph.pieces)) if _is_flash(graph, i))
+    return graph.bytes(i for i in range(len(graph.pieces)) if is_flash(graph, i))
 
 
 def _ram(graph: Graph) -> int:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 
-from opconform.harness import budgets
+from opconform.harness import budgets_model
 from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, INFRASTRUCTURE, console
 from opconform.harness.flatread import ModelError, ModelView, random_inputs, read_model
 from opconform.harness.isolate import Executor, connect
@@ -123,7 +123,7 @@ def _row(ran: Ran, gap: Difference | None, culprit: Culprit | None, view: ModelV
 def _flash(data: bytes, target: str) -> dict[str, Any]:
     """Return what an image with just this model costs on a board (nothing where it cannot be linked)."""
     try:
-        return {"flash": budgets.build_image(data, target).flash}
+        return {"flash": budgets_model.build_image(data, target).flash}
     except RuntimeFailure:
         return {}
 

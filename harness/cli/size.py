@@ -12,7 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from opconform.harness import budgets, costs, costs_update
+from opconform.harness import budgets, budgets_model, costs, costs_update
+from opconform.harness.budgets_model import ModelCost
 from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, INFRASTRUCTURE, console
 from opconform.harness.costs import Cost
 from opconform.harness.registry import resolve
@@ -25,10 +26,11 @@ HELP = """Measure what micro costs on a board: flash of core, libraries and ever
 
 own: flash that no other op needs. shared: also used by others. alone: what an image with only this op pays beside
 the core. stack, arena (bytes) and instructions are those of each op's canonical case (see docs/budgets.md).
-With a MODEL the image that holds just this model and its kernels is measured instead.
+With a MODEL instead: flash, RAM, arena, stack and instructions of the image that holds it and only its kernels,
+predicted from the image of all kernels. --link also links and runs that image and prints how far off each figure is.
 Every figure that differs from the committed baseline is listed. --update makes the figures the new baseline and
 renews the budgets of the specs: measured and a tenth more; every budget that rises is named.
-Exit code 0: within the budgets; 1: over budget; 2: bad input or no toolchain; 3: a board failed.
+Exit code 0: within the budgets; 1: over budget, or the model does not fit the board; 2: bad input or no toolchain; 3: a board failed.
 
 Example: opconform size --target cortex-m3 --target cortex-m55 --op 'CONV_*'
 """
@@ -50,6 +52,42 @@ class Measured:
         return frozenset(cost.op for cost in self.costs)
 
 
+@dataclass(frozen=True, slots=True)
+class ModelOnBoard:
+    """A model on one board: what its image is predicted to cost, and what the linked one costs, if asked for."""
+
+    target: str
+    predicted: ModelCost
+    linked: ModelCost | None
+
+    def document(self) -> dict[str, Any]:
+        """Return the figures as an object; those of the linked image and the errors in per cent stand below it."""
+        kernels = self.predicted.size.kernels
+        ops = sorted({budgets.op_of(stem) for stem in kernels})
+        found = {**self.predicted.figures, "target": self.target, "kernels": list(kernels), "ops": ops}
+        return found if self.linked is None else {**found, "linked": self.linked.figures, "error": self._errors()}
+
+    def table(self, model: Path) -> Iterator[str]:
+        """Yield a line a figure."""
+        yield f"{model} on {self.target}: kernels {', '.join(self.predicted.size.kernels)}"
+        linked, off = self.linked.figures if self.linked else {}, self._errors()
+        yield f"{'':14}{'predicted':>12}" + (f"{'linked':>12}{'error':>9}" if linked else "")
+        for name, value in self.predicted.figures.items():
+            error = f"{off[name]:8.1f}%" if name in off else ""
+            yield f"{name:14}{value:12}" + (f"{linked[name]:12}{error}" if linked else "")
+
+    def problems(self) -> list[str]:
+        """Return a line for each memory that is too small and for each prediction that is too far off."""
+        far = {name: error for name, error in self._errors().items() if abs(error) > budgets_model.TOLERANCE}
+        lines = [
+            f"{self.target}: {name} is predicted {error:+.1f} % off the linked image" for name, error in far.items()
+        ]
+        return [*budgets_model.lacking(self.linked or self.predicted, self.target), *lines]
+
+    def _errors(self) -> dict[str, float]:
+        return budgets_model.errors(self.predicted, self.linked) if self.linked else {}
+
+
 def register(app: typer.Typer) -> None:
     """Add the subcommand."""
     app.command("size", help=HELP)(command)
@@ -57,7 +95,7 @@ def register(app: typer.Typer) -> None:
 
 def command(
     model: Annotated[
-        Path | None, typer.Argument(metavar="[MODEL.tflite]", help="Measure the image of a model.")
+        Path | None, typer.Argument(metavar="[MODEL.tflite]", help="Predict the image of a model.")
     ] = None,
     target: Annotated[
         list[str] | None, typer.Option("--target", metavar="GLOB", help="Boards; repeatable. Without: cortex-m4.")
@@ -67,11 +105,16 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print an object with core, lib and ops.")] = False,
     update: Annotated[bool, typer.Option("--update", help="Renew the baseline and the budgets.")] = False,
+    link: Annotated[bool, typer.Option("--link", help="Link and run the image of MODEL too, and compare.")] = False,
 ) -> int:
     """Measure ops, or the image of a model."""
     boards = _boards(target or ["cortex-m4"])
     if model is not None:
-        return _of_model(model, boards, as_json, update or bool(op))
+        if update or op:
+            raise typer.BadParameter("--update and --op speak of all kernels; leave out MODEL")
+        return _of_model(model, boards, as_json, link)
+    if link:
+        raise typer.BadParameter("--link is for the image of a model; give MODEL")
     specs = _specs(op or ["*"])
     kernels = load_oracle().kernels
     found = [measured(board, list(specs.values()), kernels) for board in boards]
@@ -191,20 +234,20 @@ def renew(found: Sequence[Measured], specs: Mapping[str, OpSpec], baseline: Mapp
     yield f"baseline written; budgets of {count} specs changed"
 
 
-def _of_model(model: Path, boards: Sequence[str], as_json: bool, unfit: bool) -> int:
-    if unfit:
-        raise typer.BadParameter("--update and --op speak of all kernels; leave out MODEL")
-    sizes = [budgets.build_image(model.read_bytes(), board) for board in boards]
-    objects = {s.target: {**asdict(s), "ops": sorted({budgets.op_of(stem) for stem in s.kernels})} for s in sizes}
+def _of_model(model: Path, boards: Sequence[str], as_json: bool, link: bool) -> int:
+    data = model.read_bytes()
+    found = [_model_cost(data, board, link) for board in boards]
     if as_json:
+        objects = {one.target: one.document() for one in found}
         print(json.dumps(objects if len(boards) > 1 else objects[boards[0]], indent=1))
-        return AS_EXPECTED
-    for size in sizes:
-        _print(_image(model, asdict(size)))
-    return AS_EXPECTED
+    else:
+        for one in found:
+            _print(one.table(model))
+    wrong = [text for one in found for text in one.problems()]
+    _print(wrong, as_json)
+    return DEVIATIONS if wrong else AS_EXPECTED
 
 
-def _image(model: Path, figures: Mapping[str, Any]) -> Iterator[str]:
-    yield f"{model} on {figures['target']}: kernels {', '.join(figures['kernels'])}"
-    for name in ("flash", "core", "kernel_bytes", "lib", "platform", "model", "ram"):
-        yield f"{name:14} {figures[name]:8}"
+def _model_cost(model: bytes, target: str, link: bool) -> ModelOnBoard:
+    predicted = budgets_model.predict(model, target)
+    return ModelOnBoard(target, predicted, budgets_model.measure(model, target) if link else None)

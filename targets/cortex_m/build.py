@@ -32,7 +32,7 @@ COMMON_FLAGS = (
 )
 LIBC_FLAGS = {"picolibc": ("--specs=picolibc.specs",), "newlib": (), "newlib-nano": ("--specs=nano.specs",)}
 PLUGIN_FLAGS = ("-std=c11", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wconversion")
-#: the wire worker, last among the core's sources
+#: the wire worker
 WORKER_SOURCES = ("watch.c", "worker.c")
 _REASON = re.compile(r"[Ee]rror:|undefined reference|multiple definition|overflowed by|cannot find|will not fit")
 
@@ -74,14 +74,14 @@ def platform_sources() -> tuple[Path, ...]:
     return (*sorted(source.glob("*.S")), *sorted(source.glob("*.c")))
 
 
+def library_sources() -> tuple[Path, ...]:
+    """Return the sources of the interpreter, without kernels."""
+    return tuple(sorted((micro_folder() / "src" / "core").glob("*.c")))
+
+
 def core_sources() -> tuple[Path, ...]:
     """Return the sources of the interpreter and the wire worker, without kernels."""
-    micro = micro_folder()
-    return (
-        *sorted((micro / "src").glob("*.c")),
-        *sorted((micro / "src" / "core").glob("*.c")),
-        *(micro / "worker" / name for name in WORKER_SOURCES),
-    )
+    return (*library_sources(), *(micro_folder() / "worker" / name for name in WORKER_SOURCES))
 
 
 def registry_source(stems: Sequence[str]) -> Path:
@@ -99,7 +99,14 @@ def registry_source(stems: Sequence[str]) -> Path:
 def include_folders() -> tuple[Path, ...]:
     """Return where headers of the firmware lie."""
     micro = micro_folder()
-    return (micro, micro / "include", micro / "src", micro / "src" / "core", micro / "worker", folder() / "src")
+    return (
+        micro,
+        micro / "include",
+        micro / "src",
+        micro / "src" / "core",
+        micro / "worker",
+        *(folder() / part for part in ("src", "standalone")),
+    )
 
 
 def compile_objects(target: Target, sources: Sequence[Path], extra: Sequence[str] = ()) -> tuple[Path, ...]:
@@ -108,12 +115,18 @@ def compile_objects(target: Target, sources: Sequence[Path], extra: Sequence[str
     Raises Unavailable without a compiler, BuildFailed with its first error.
     """
     compiler = find_tool(ARM_GCC, "gcc-arm-none-eabi libnewlib-arm-none-eabi picolibc-arm-none-eabi")
-    flags = (*_board_flags(target), *_defines(target), *extra)
+    flags = (*_board_flags(target), *extra)
     headers = sorted(path for place in include_folders() for path in place.glob("*.h"))
     base = _digest([_identity(compiler), repr(flags).encode(), *(path.read_bytes() for path in headers)])
     command = [compiler, *flags, *(f"-I{place}" for place in include_folders())]
+    library = micro_folder() / "src"  # it knows no board, so boards of one core share its objects
+
+    def one(source: Path) -> Path:
+        defines = () if source.is_relative_to(library) else _defines(target)
+        return _compile((*command, *defines), _digest([base.encode(), repr(defines).encode()]), source)
+
     with ThreadPoolExecutor(2) as pool:
-        return tuple(pool.map(lambda source: _compile(command, base, source), sources))
+        return tuple(pool.map(one, sources))
 
 
 def link_image(target: Target, objects: Sequence[Path], extra: Sequence[str] = ()) -> Image:
@@ -134,33 +147,19 @@ def build_worker(target: Target, extra: Sequence[str] = ()) -> Image:
     Raises Unavailable or BuildFailed.
     """
     stems = op_stems()
-    sources = (*platform_sources(), *core_sources(), *_kernel_sources(stems), registry_source(stems))
+    sources = (*platform_sources(), *core_sources(), *kernel_sources(stems), registry_source(stems))
     return link_image(target, compile_objects(target, sources), extra)
 
 
-def build_standalone(target: Target, model: bytes, stems: Sequence[str], extra: Sequence[str] = ()) -> Image:
-    """Build a firmware of one model with the kernels `stems` and no wire worker. Raises Unavailable or BuildFailed."""
-    sources = (
-        *(folder() / "src" / "entry.S", folder() / "standalone" / "standalone.c", _model_source(model)),
-        *(*core_sources()[: -len(WORKER_SOURCES)], *_kernel_sources(stems), registry_source(stems)),
-    )
-    return link_image(target, compile_objects(target, sources), extra)
-
-
-def _kernel_sources(stems: Sequence[str]) -> list[Path]:
+def kernel_sources(stems: Sequence[str]) -> list[Path]:
+    """Return the sources of kernels."""
     return [micro_folder() / "src" / "ops" / f"{stem}.c" for stem in stems]
 
 
-def _model_source(model: bytes) -> Path:
-    """Write an assembler file that includes a model into the cache and return its path."""
-    key = _digest([model])
-    data = _publish(cache_root() / "generated" / f"model-{key}.tflite", lambda path: path.write_bytes(model))
-    lines = [
-        '.section .rodata.opc_model, "a", %progbits',
-        *(".balign 16", ".global opc_model, opc_model_end", "opc_model:", f'.incbin "{data}"', "opc_model_end:"),
-    ]
-    text = "\n".join(lines) + "\n"
-    return _publish(cache_root() / "generated" / f"model-{key}.S", lambda path: path.write_text(text))
+def publish_bytes(stem: str, suffix: str, data: bytes) -> Path:
+    """Write generated bytes into the cache and return their path."""
+    path = cache_root() / "generated" / f"{stem}-{_digest([data])}{suffix}"
+    return _publish(path, lambda temporary: temporary.write_bytes(data))
 
 
 def build_plugin() -> Path:

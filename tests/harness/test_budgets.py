@@ -10,9 +10,6 @@ import pytest
 from opconform.harness import budgets
 from opconform.harness.budgets import Difference, compare, exceeded
 from opconform.harness.budgets_elf import Graph, Piece, branch_offset, read_graph, read_map, split_strings
-from opconform.harness.flatmodel import Graph as ModelGraph
-from opconform.harness.flatmodel import Node, TensorDef, write_model
-from opconform.harness.runtime import InvalidModel
 from opconform.targets.cortex_m import build
 from opconform.targets.cortex_m.boards import load_target
 
@@ -80,24 +77,6 @@ def test_an_op_owns_at_least_what_its_kernels_own() -> None:
     adds = [cost.own for stem, cost in table.kernels.items() if budgets.op_of(stem) == "ADD"]
     assert len(adds) > 1
     assert table.ops["ADD"].own >= sum(adds)
-
-
-def test_an_image_of_a_model_holds_its_kernels_only_and_stays_small() -> None:
-    shape = (1, 4)
-    tensors = tuple(TensorDef(name, "float32", shape) for name in "abc")
-    model = write_model([ModelGraph(tensors, (Node("ADD", (0, 1), (2,)),), (0, 1), (2,))])
-    size = budgets.build_image(model, "cortex-m3")
-    assert size.kernels == ("add_float32",)
-    assert size.model == len(model)
-    assert size.flash <= 12 * 1024
-    assert size.platform < 1024
-    assert size.core + size.platform + size.kernel_bytes + size.lib <= size.flash
-
-
-def test_an_image_of_a_broken_model_is_refused_in_one_line() -> None:
-    with pytest.raises(InvalidModel) as caught:
-        budgets.build_image(b"TFL3 but not really", "cortex-m3")
-    assert "\n" not in str(caught.value)
 
 
 def test_a_link_map_is_read_with_broken_lines_and_without_debug_sections() -> None:

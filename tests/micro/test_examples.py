@@ -1,4 +1,4 @@
-"""The example firmware is what somebody would copy: built by CMake alone, run here and on boards, its output checked."""
+"""The example firmware is what somebody would copy: built by CMake alone, run here and on boards, output checked."""
 
 from __future__ import annotations
 

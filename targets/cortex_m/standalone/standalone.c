@@ -1,9 +1,12 @@
-/* The smallest firmware around a model: start-up, one interpreter, one invocation after the other. It stands in for a
- * product's main loop where image sizes are measured; the model is linked in by model.S. */
-#include "opconform_micro.h"
+/* The smallest firmware around a model: start-up, one interpreter, one invocation. It stands in for a product where
+ * images are measured. The model is linked in by an assembler file, or lies in a buffer (buffer.c).
+ * What only measures (report.c and the marks of entry.S) is left out of the figures. */
+#include "opconform_kernel.h"
 #include "platform.h"
+#include "report.h"
 
-extern const uint8_t opc_model[], opc_model_end[];
+extern const uint8_t opc_model_buffer[];
+extern const volatile uint32_t opc_model_bytes;
 extern const opc_registry opc_registry_all;
 extern uint32_t opc_data_image[], opc_data_start[], opc_data_end[], opc_bss_start[], opc_bss_end[];
 
@@ -23,17 +26,27 @@ void platform_init(void) {
     *(volatile uint32_t *)0xE000ED88u |= 0xFu << 20; /* CPACR */
     __asm volatile("dsb\n isb" ::: "memory");
 #endif
+#if defined(__ARM_FEATURE_MVE)
+    *(volatile uint32_t *)0xE000ED14u |= 1u << 19; /* CCR.LOB: low-overhead loops */
+#endif
 }
 
 void platform_serve(void) {
-    const size_t bytes = (size_t)(opc_model_end - opc_model);
-    opc_status status =
-        opc_open(&interpreter, opc_model, bytes, opc_arena_buffer, sizeof opc_arena_buffer, &opc_registry_all);
-    while (status == OPC_OK) {
-        status = opc_invoke(&interpreter);
+    opc_tensor in;
+    opc_tensor out;
+    const uint32_t bytes = opc_model_bytes;
+    report_begin();
+    opc_status status = opc_open(&interpreter, opc_model_buffer, bytes, opc_arena_buffer, sizeof opc_arena_buffer,
+                                 &opc_registry_all);
+    report_end(status, opc_arena_used(&interpreter));
+    for (uint32_t i = 0; status == OPC_OK && opc_model_input(&interpreter, i, &in); i++) {
+        report_input(&in);
     }
-    for (;;) {
-    }
+    report_begin();
+    status = status == OPC_OK ? opc_invoke(&interpreter) : status;
+    (void)opc_model_output(&interpreter, 0, &out);
+    report_end(status, out.bytes);
+    report_done();
 }
 
 uint32_t platform_tick(void) {
@@ -44,6 +57,6 @@ void platform_fault(const uint32_t *frame, uint32_t exc_return, uint32_t excepti
     (void)frame;
     (void)exc_return;
     (void)exception;
-    for (;;) {
-    }
+    report_end(OPC_INTERNAL, 0);
+    report_done();
 }
