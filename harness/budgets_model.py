@@ -113,9 +113,8 @@ def lacking(cost: ModelCost, target: str) -> list[str]:
     board, figures = load_target(target), cost.figures
     wants = {"flash": figures["flash"] + figures["model"], "RAM": figures["ram"]}
     has = {"flash": board.flash.bytes, "RAM": board.ram.bytes}
-    return [
-        f"{target}: the image needs {wants[n]} bytes of {n}, the board has {has[n]}" for n in has if wants[n] > has[n]
-    ]
+    small = [name for name in has if wants[name] > has[name]]
+    return [f"{target}: the image needs {wants[n]} bytes of {n}, the board has {has[n]}" for n in small]
 
 
 def _linked(model: bytes, board: Target, target: str) -> tuple[ImageSize, Image]:

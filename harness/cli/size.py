@@ -30,7 +30,8 @@ With a MODEL instead: flash, RAM, arena, stack and instructions of the image tha
 predicted from the image of all kernels. --link also links and runs that image and prints how far off each figure is.
 Every figure that differs from the committed baseline is listed. --update makes the figures the new baseline and
 renews the budgets of the specs: measured and a tenth more; every budget that rises is named.
-Exit code 0: within the budgets; 1: over budget, or the model does not fit the board; 2: bad input or no toolchain; 3: a board failed.
+Exit code 0: within the budgets; 1: over budget, or the model does not fit the board; 2: bad input or no toolchain;
+3: a board failed.
 
 Example: opconform size --target cortex-m3 --target cortex-m55 --op 'CONV_*'
 """
@@ -79,9 +80,7 @@ class ModelOnBoard:
     def problems(self) -> list[str]:
         """Return a line for each memory that is too small and for each prediction that is too far off."""
         far = {name: error for name, error in self._errors().items() if abs(error) > budgets_model.TOLERANCE}
-        lines = [
-            f"{self.target}: {name} is predicted {error:+.1f} % off the linked image" for name, error in far.items()
-        ]
+        lines = [f"{self.target}: {name} is predicted {off:+.1f} % off the linked image" for name, off in far.items()]
         return [*budgets_model.lacking(self.linked or self.predicted, self.target), *lines]
 
     def _errors(self) -> dict[str, float]:

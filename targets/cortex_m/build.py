@@ -98,15 +98,9 @@ def registry_source(stems: Sequence[str]) -> Path:
 
 def include_folders() -> tuple[Path, ...]:
     """Return where headers of the firmware lie."""
-    micro = micro_folder()
-    return (
-        micro,
-        micro / "include",
-        micro / "src",
-        micro / "src" / "core",
-        micro / "worker",
-        *(folder() / part for part in ("src", "standalone")),
-    )
+    micro, own = micro_folder(), folder()
+    parts = ("include", "src", "src/core", "worker")
+    return (micro, *(micro / part for part in parts), own / "src", own / "standalone")
 
 
 def compile_objects(target: Target, sources: Sequence[Path], extra: Sequence[str] = ()) -> tuple[Path, ...]:

@@ -36,8 +36,8 @@ void platform_serve(void) {
     opc_tensor out;
     const uint32_t bytes = opc_model_bytes;
     report_begin();
-    opc_status status = opc_open(&interpreter, opc_model_buffer, bytes, opc_arena_buffer, sizeof opc_arena_buffer,
-                                 &opc_registry_all);
+    opc_status status =
+        opc_open(&interpreter, opc_model_buffer, bytes, opc_arena_buffer, sizeof opc_arena_buffer, &opc_registry_all);
     report_end(status, opc_arena_used(&interpreter));
     for (uint32_t i = 0; status == OPC_OK && opc_model_input(&interpreter, i, &in); i++) {
         report_input(&in);
