@@ -12,23 +12,23 @@ typedef struct batch {
 
 /* Read the block and the margins; false when they are out of range or do not fit the shapes. */
 static bool resolve(batch *b) {
-    uint64_t batches = (uint32_t)b->plain->dims[0];
+    uint32_t batches = (uint32_t)b->blocked->dims[0];
     for (uint32_t d = 0; d < b->axes; d++) {
-        const int64_t size = opc_load_index(b->block, d);
-        const int64_t before = opc_load_index(b->margins, 2 * d);
-        const int64_t after = opc_load_index(b->margins, 2 * d + 1);
-        if (size <= 0 || size > INT16_MAX || before < 0 || before > INT32_MAX || after < 0 || after > INT32_MAX ||
-            b->plain->dims[1 + d] + before + after != b->blocked->dims[1 + d] * size) {
+        const int32_t size = opc_load_size(b->block, d);
+        const int32_t before = opc_load_size(b->margins, 2 * d);
+        const int32_t after = opc_load_size(b->margins, 2 * d + 1);
+        if (size <= 0 || before < 0 || after < 0 || batches % (uint32_t)size != 0) {
             return false;
         }
-        batches *= (uint32_t)size; /* < 2^31 * 2^15 before the check */
-        if (batches > INT32_MAX) {
+        const uint32_t whole = (uint32_t)b->plain->dims[1 + d] + (uint32_t)before + (uint32_t)after; /* < 2^32 */
+        if (whole % (uint32_t)size != 0 || whole / (uint32_t)size != (uint32_t)b->blocked->dims[1 + d]) {
             return false;
         }
+        batches /= (uint32_t)size;
         b->sizes[d] = (uint32_t)size;
         b->before[d] = (uint32_t)before;
     }
-    return batches == (uint32_t)b->blocked->dims[0];
+    return batches == (uint32_t)b->plain->dims[0];
 }
 
 /* Along one axis: the first of the blocked indices i for which i * size + place lies behind the margin. */

@@ -26,33 +26,32 @@ void opc_move_axis(opc_move *m, uint32_t dim, uint32_t from, uint32_t to) {
     m->rank++;
 }
 
-/* The innermost two axes. Bytes and aligned words are worth a way of their own: a call costs more than they do. */
+/* The innermost two axes. Bytes and aligned words are worth loops of their own: a call costs more than they do. */
 static void move_line(const opc_move *m, uint8_t *to, const uint8_t *from) {
     const uint32_t run = m->dims[0];
     const uint32_t count = m->rank > 1 ? m->dims[1] : 1;
-    /* one step has no sense: strides are added behind the last run too, but nothing is read there */
     const int32_t step_to = m->rank > 1 ? (int32_t)m->to[1] : 0;
     const int32_t step_from = m->rank > 1 ? (int32_t)m->from[1] : 0;
     const uint32_t bits = (uint32_t)(uintptr_t)to | (uint32_t)(uintptr_t)from | (uint32_t)(step_to | step_from);
-    const bool word = run == 4 && (bits & 3U) == 0;
-    for (uint32_t i = count;;) {
-        if (run == 1) {
-            *to = *from;
-        } else if (word) {
-            *(uint32_t *)(void *)to = *(const uint32_t *)(const void *)from;
-        } else {
-            memmove(to, from, run);
+    int32_t t = 0; /* the last step is not used: it may lead out of 32 bits */
+    int32_t f = 0;
+    if (run == 1) {
+        for (uint32_t i = 0; i < count; i++, t = opc_add32(t, step_to), f = opc_add32(f, step_from)) {
+            to[t] = from[f];
         }
-        if (--i == 0) {
-            return;
+    } else if (run == 4 && (bits & 3U) == 0) {
+        for (uint32_t i = 0; i < count; i++, t = opc_add32(t, step_to), f = opc_add32(f, step_from)) {
+            *(uint32_t *)(void *)(to + t) = *(const uint32_t *)(const void *)(from + f);
         }
-        to += step_to;
-        from += step_from;
+    } else {
+        for (uint32_t i = 0; i < count; i++, t = opc_add32(t, step_to), f = opc_add32(f, step_from)) {
+            memmove(to + t, from + f, run);
+        }
     }
 }
 
 void opc_move_run(const opc_move *m, void *to, const void *from) {
-    uint32_t index[OPC_MAX_RANK + 1] = {0};
+    uint32_t index[OPC_MAX_RANK + 1];
     uint32_t t = m->to_at;
     uint32_t f = m->from_at;
     uint32_t d;
@@ -60,6 +59,7 @@ void opc_move_run(const opc_move *m, void *to, const void *from) {
         if (m->dims[d] == 0) {
             return;
         }
+        index[d] = 0;
     }
     do {
         move_line(m, (uint8_t *)to + t, (const uint8_t *)from + f);
@@ -127,6 +127,10 @@ void opc_box_read(const opc_tensor *whole, const opc_tensor *box, const uint32_t
 }
 
 void opc_fill_with(const opc_tensor *y, const void *value) {
+    if (opc_dtype_bytes(y->dtype) == 1 && y->elements != 0) {
+        memset(y->data, *(const uint8_t *)value, y->elements);
+        return;
+    }
     const uint32_t strides[OPC_MAX_RANK] = {0};
     opc_move_from(y, value, 0, strides);
 }
@@ -160,7 +164,7 @@ opc_status opc_need_indices(opc_node *node, const opc_tensor *t, uint32_t count)
 opc_status opc_need_dims(opc_node *node, const opc_tensor *t, const opc_tensor *y) {
     OPC_TRY(opc_need_indices(node, t, y->rank));
     for (uint32_t d = 0; t->data != NULL && d < y->rank; d++) {
-        if (opc_load_index(t, d) != y->dims[d]) {
+        if (opc_load_size(t, d) != y->dims[d]) {
             return opc_fail_values(node, t);
         }
     }

@@ -2,11 +2,11 @@
 
 static bool resolve(const opc_tensor *in, const opc_tensor *y, uint32_t *start) {
     for (uint32_t d = 0; d < y->rank; d++) {
-        const int64_t before = opc_load_index(&in[1], 2 * d);
-        const int64_t after = opc_load_index(&in[1], 2 * d + 1);
-        /* each part is at most the output's dimension, so the sum cannot overflow */
-        if (before < 0 || after < 0 || before > y->dims[d] || after > y->dims[d] ||
-            in[0].dims[d] + before + after != y->dims[d]) {
+        const int32_t before = opc_load_size(&in[1], 2 * d);
+        const int32_t after = opc_load_size(&in[1], 2 * d + 1);
+        /* each part is below 2^31, and both paddings below 2^30 */
+        if (before < 0 || after < 0 ||
+            (uint32_t)in[0].dims[d] + (uint32_t)before + (uint32_t)after != (uint32_t)y->dims[d]) {
             return false;
         }
         start[d] = (uint32_t)before;

@@ -89,6 +89,6 @@ opc_status opc_split_axis(opc_node *node, opc_parts *p, const opc_tensor *t) {
         !opc_is_index_type(t->dtype)) {
         return OPC_FAIL(node, OPC_INVALID_MODEL, "the axis is no number or there are not as many outputs as parts");
     }
-    return t->data == NULL || opc_normal_axis(opc_load_index(t, 0), p->whole.rank, &p->axis) ? OPC_OK
-                                                                                             : opc_fail_values(node, t);
+    return t->data == NULL || opc_normal_axis(opc_load_size(t, 0), p->whole.rank, &p->axis) ? OPC_OK
+                                                                                            : opc_fail_values(node, t);
 }

@@ -80,6 +80,12 @@ int64_t opc_load_index(const opc_tensor *t, uint32_t i) {
     return t->dtype == OPC_INT64 ? opc_i64(t)[i] : (int64_t)opc_load_int(t, i);
 }
 
+int32_t opc_load_size(const opc_tensor *t, uint32_t i) {
+    const int32_t most = (1 << 30) - 1;
+    const int64_t value = opc_load_index(t, i);
+    return value > most ? most : value < ~most ? ~most : (int32_t)value;
+}
+
 void opc_store_index(const opc_tensor *t, uint32_t i, int64_t value) {
     if (t->dtype == OPC_INT64) {
         ((int64_t *)t->data)[i] = value;

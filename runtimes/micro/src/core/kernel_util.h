@@ -28,6 +28,8 @@ uint32_t opc_product(const int32_t *dims, uint32_t from, uint32_t to);
 bool opc_is_index_type(uint8_t dtype);
 /* The i-th value of an integer tensor (int8, uint8, bool, int16, int32, int64). */
 int64_t opc_load_index(const opc_tensor *t, uint32_t i);
+/* The same, cut off at -2^30 and 2^30 - 1, so that two of them can be added: beyond every size of a tensor. */
+int32_t opc_load_size(const opc_tensor *t, uint32_t i);
 /* The i-th value of an int64 or, when it fits, of any type that opc_store_int takes. */
 void opc_store_index(const opc_tensor *t, uint32_t i, int64_t value);
 

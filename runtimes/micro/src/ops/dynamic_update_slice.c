@@ -27,9 +27,9 @@ static opc_status update(opc_node *node) {
     }
     /* A start that would let the window stick out is moved inside. */
     for (uint32_t d = 0; d < y.rank; d++) {
-        const int64_t wanted = opc_load_index(&in[2], d);
+        const int32_t wanted = opc_load_size(&in[2], d);
         const int32_t last = y.dims[d] - in[1].dims[d];
-        start[d] = wanted < 0 ? 0 : wanted > last ? (uint32_t)last : (uint32_t)wanted;
+        start[d] = wanted < 0 ? 0 : (uint32_t)(wanted > last ? last : wanted);
     }
     opc_pass(&in[0], &y);
     opc_box_write(&y, &in[1], start);

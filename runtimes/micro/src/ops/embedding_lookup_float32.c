@@ -5,7 +5,7 @@ static void convert(const opc_tensor *in, const opc_tensor *y) {
     float *to = y->data;
     const uint32_t length = opc_product(y->dims, 1, y->rank);
     for (uint32_t i = 0; i < in[0].elements; i++, to += length) {
-        const uint32_t row = (uint32_t)opc_load_index(&in[0], i);
+        const uint32_t row = (uint32_t)opc_load_size(&in[0], i);
         const float scale = opc_scale(&in[1], row);
         for (uint32_t k = 0; k < length; k++) {
             to[k] = (float)opc_load_int(&in[1], row * length + k) * scale;

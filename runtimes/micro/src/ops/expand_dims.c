@@ -18,7 +18,7 @@ static opc_status expand_dims(opc_node *node) {
         return opc_fail_shape(node);
     }
     if (in[1].data != NULL &&
-        (!opc_normal_axis(opc_load_index(&in[1], 0), y.rank, &axis) || !shape_fits(&in[0], &y, axis))) {
+        (!opc_normal_axis(opc_load_size(&in[1], 0), y.rank, &axis) || !shape_fits(&in[0], &y, axis))) {
         return opc_fail_values(node, &in[1]);
     }
     if (y.data != NULL) {

@@ -24,7 +24,7 @@ static bool shapes_fit(const opc_tensor *in, const opc_tensor *y) {
 static uint32_t find(const opc_tensor *in, const uint32_t *strides, uint32_t axes, uint32_t i) {
     uint32_t at = 0;
     for (uint32_t d = 0; d < axes; d++) {
-        const int64_t coordinate = opc_load_index(&in[1], i * axes + d);
+        const int32_t coordinate = opc_load_size(&in[1], i * axes + d);
         if (coordinate < 0 || coordinate >= in[0].dims[d]) {
             return UINT32_MAX;
         }

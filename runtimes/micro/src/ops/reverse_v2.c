@@ -6,7 +6,7 @@ static bool resolve(const opc_tensor *in, uint32_t *strides, uint32_t *at) {
     opc_strides(&in[0], strides);
     for (uint32_t i = 0; i < in[1].elements; i++) {
         uint32_t axis;
-        if (!opc_normal_axis(opc_load_index(&in[1], i), in[0].rank, &axis) || ((seen >> axis) & 1U) != 0) {
+        if (!opc_normal_axis(opc_load_size(&in[1], i), in[0].rank, &axis) || ((seen >> axis) & 1U) != 0) {
             return false;
         }
         seen |= 1U << axis;

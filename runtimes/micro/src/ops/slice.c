@@ -3,13 +3,10 @@
 /* Where the box begins; false when it sticks out or is not as large as y. A size of -1 is the rest. */
 static bool resolve(const opc_tensor *in, const opc_tensor *y, uint32_t *start) {
     for (uint32_t d = 0; d < y->rank; d++) {
-        const int64_t begin = opc_load_index(&in[1], d);
-        const int64_t size = opc_load_index(&in[2], d);
+        const int32_t begin = opc_load_size(&in[1], d);
+        const int32_t size = opc_load_size(&in[2], d);
         const int32_t dim = in[0].dims[d];
-        if (begin < 0 || begin > dim || y->dims[d] > dim - (int32_t)begin) {
-            return false;
-        }
-        if (y->dims[d] != (size == -1 ? dim - (int32_t)begin : size)) {
+        if (begin < 0 || y->dims[d] > dim - begin || y->dims[d] != (size == -1 ? dim - begin : size)) {
             return false;
         }
         start[d] = (uint32_t)begin;

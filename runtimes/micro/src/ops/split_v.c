@@ -7,9 +7,9 @@ static opc_status check_sizes(opc_node *node, const opc_parts *p, const opc_tens
         opc_tensor part;
         uint32_t size;
         OPC_TRY(opc_part(node, p, i, &part, &size));
-        const int64_t given = opc_load_index(sizes, i);
+        const int32_t given = opc_load_size(sizes, i);
         open += given == -1 ? 1U : 0U;
-        if (open > 1 || (given != -1 && given != size)) {
+        if (open > 1 || (given != -1 && given != (int32_t)size)) {
             return opc_fail_values(node, sizes);
         }
     }

@@ -2,7 +2,7 @@
 
 #include "kernel_move.h"
 
-enum { BEGIN = 1, END = 2, STRIDE = 3, MAX_SPECS = 16 };
+enum { BEGIN = 1, END = 2, STRIDE = 3, MAX_SPECS = 16, MAX_DIM = (1 << 30) - 1 };
 
 typedef struct masks {
     uint32_t begin;
@@ -42,75 +42,77 @@ static bool take_all(slice *s) {
     return output_is(s, s->in[0].dims[s->axis++]);
 }
 
-static int64_t clamp64(int64_t x, int64_t lo, int64_t hi) {
+static int32_t clamp(int32_t x, int32_t lo, int32_t hi) {
     return x < lo ? lo : x > hi ? hi : x;
 }
 
-/* One axis as spec i says. Bounds count from the end when negative and are clamped into the axis. */
+/* One axis as spec i says. Bounds count from the end when negative and are clamped into the axis. All numbers are
+ * within 30 bits, so that two of them can be added. */
 static bool take(slice *s, uint32_t i) {
-    const int64_t dim = s->in[0].dims[s->axis];
-    const int64_t step = opc_load_index(&s->in[STRIDE], i);
-    int64_t begin = opc_load_index(&s->in[BEGIN], i);
-    int64_t end = opc_load_index(&s->in[END], i);
+    const int32_t dim = s->in[0].dims[s->axis];
+    const int32_t step = opc_load_size(&s->in[STRIDE], i);
+    int32_t begin = opc_load_size(&s->in[BEGIN], i);
+    int32_t end = opc_load_size(&s->in[END], i);
     const bool shrink = bit(s->m.shrink, i);
-    if (step == 0 || step > INT32_MAX || step < -INT32_MAX || (shrink && step < 0)) {
+    if (step == 0 || dim > MAX_DIM || (shrink && step < 0)) {
         return false;
     }
-    const int64_t lowest = step > 0 ? 0 : -1;
-    end = s->m.offset ? end + begin : end;
-    begin = bit(s->m.begin, i) ? (step > 0 ? 0 : dim - 1) : begin < 0 ? begin + dim : begin;
+    const int32_t lowest = step > 0 ? 0 : -1;
+    const int32_t highest = dim + lowest;
+    const int32_t first = step > 0 ? 0 : highest;
+    end = s->m.offset ? end + begin : end < 0 ? end + dim : end;
+    begin = bit(s->m.begin, i) ? first : begin < 0 ? begin + dim : begin;
     if (shrink && (begin < 0 || begin >= dim)) {
         return false;
     }
-    begin = clamp64(begin, lowest, dim + lowest);
-    end = bit(s->m.end, i) ? (step > 0 ? dim : -1)
-                           : clamp64(end < 0 && !s->m.offset ? end + dim : end, lowest, dim + lowest);
+    begin = clamp(begin, lowest, highest);
+    end = bit(s->m.end, i) ? lowest + highest - first : clamp(end, lowest, highest);
     end = shrink ? begin + 1 : end;
-    const int64_t span = step > 0 ? end - begin : begin - end;
-    const int64_t stride = step > 0 ? step : -step;
-    const int32_t count = span <= 0 ? 0 : (int32_t)((span + stride - 1) / stride);
+    const int32_t span = step > 0 ? end - begin : begin - end;
+    const int32_t stride = step > 0 ? step : -step;
+    const int32_t count = span <= 0 ? 0 : (span - 1) / stride + 1;
     s->start[s->axis] = (uint32_t)begin;
-    s->step[s->axis] = (int32_t)step;
+    s->step[s->axis] = step;
     s->count[s->axis] = count;
     s->axis++;
     return shrink || output_is(s, count);
 }
 
-static bool resolve(slice *s) {
-    uint32_t later = 0; /* specs after the ellipsis that use up an axis of the input */
-    uint32_t first = s->specs;
-    for (uint32_t i = 0; i < s->specs; i++) {
-        first = bit(s->m.ellipsis, i) && first == s->specs ? i : first;
-        later += i > first && !bit(s->m.new_axis, i) ? 1U : 0U;
-    }
-    for (uint32_t i = 0; i < s->specs; i++) {
-        if (i == first) {
-            while (s->axis + later < s->in[0].rank) {
-                if (!take_all(s)) {
-                    return false;
-                }
-            }
-        } else if (bit(s->m.new_axis, i)) {
-            if (!output_is(s, 1)) {
-                return false;
-            }
-        } else if (s->axis >= s->in[0].rank || !take(s, i)) {
-            return false;
-        }
-    }
-    while (s->axis < s->in[0].rank) {
+/* Take all axes until only `left` are left. */
+static bool take_until(slice *s, uint32_t left) {
+    while (s->axis + left < s->in[0].rank) {
         if (!take_all(s)) {
             return false;
         }
     }
-    return s->rank == s->y.rank;
+    return true;
+}
+
+static bool resolve(slice *s) {
+    const uint32_t own = s->m.new_axis | s->m.ellipsis; /* specs that use up no axis of the input by themselves */
+    for (uint32_t i = 0; i < s->specs; i++) {
+        bool fits;
+        if (bit(s->m.ellipsis, i)) {
+            uint32_t later = 0;
+            for (uint32_t k = i + 1U; k < s->specs; k++) {
+                later += bit(own, k) ? 0U : 1U;
+            }
+            fits = take_until(s, later);
+        } else if (bit(s->m.new_axis, i)) {
+            fits = output_is(s, 1);
+        } else {
+            fits = s->axis < s->in[0].rank && take(s, i);
+        }
+        if (!fits) {
+            return false;
+        }
+    }
+    return take_until(s, 0) && s->rank == s->y.rank;
 }
 
 static opc_status check_specs(opc_node *node, const slice *s) {
     for (uint32_t k = BEGIN; k <= STRIDE; k++) {
-        if (!opc_is_index_type(s->in[k].dtype) || s->in[k].rank != 1 || s->in[k].elements != s->specs) {
-            return OPC_FAIL(node, OPC_INVALID_MODEL, "begin, end and strides must be integer vectors of one length");
-        }
+        OPC_TRY(opc_need_indices(node, &s->in[k], s->specs));
     }
     const bool one_ellipsis = (s->m.ellipsis & (s->m.ellipsis - 1U)) == 0;
     return s->specs <= MAX_SPECS && one_ellipsis
@@ -120,11 +122,7 @@ static opc_status check_specs(opc_node *node, const slice *s) {
 
 static opc_status set_up(opc_node *node, slice *s) {
     memset(s, 0, sizeof *s);
-    OPC_TRY(opc_fetch(node, 4, s->in, &s->y));
-    OPC_TRY(opc_same_dtype(node, &s->in[0], &s->y));
-    if (opc_dtype_bytes(s->y.dtype) == 0) {
-        return OPC_FAIL(node, OPC_UNSUPPORTED, "this dtype is not supported");
-    }
+    OPC_TRY(opc_fetch_alike(node, 4, 0, s->in, &s->y));
     s->m.begin = (uint32_t)opc_option_i32(node, 0, 0);
     s->m.end = (uint32_t)opc_option_i32(node, 1, 0);
     s->m.ellipsis = (uint32_t)opc_option_i32(node, 2, 0);
@@ -133,16 +131,14 @@ static opc_status set_up(opc_node *node, slice *s) {
     s->m.offset = opc_option_u8(node, 5, 0) != 0;
     s->specs = s->in[BEGIN].elements;
     OPC_TRY(check_specs(node, s));
-    bool constant = true;
+    const opc_tensor *fed = &s->in[BEGIN];
     for (uint32_t k = BEGIN; k <= STRIDE; k++) {
-        constant = constant && (s->in[k].flags & OPC_CONSTANT) != 0;
         if (s->in[k].data == NULL) {
             return OPC_OK; /* seen again in invoke */
         }
+        fed = (s->in[k].flags & OPC_CONSTANT) != 0 ? fed : &s->in[k];
     }
-    return resolve(s) ? OPC_OK
-                      : OPC_FAIL(node, constant ? OPC_INVALID_MODEL : OPC_INVALID_INPUT,
-                                 "begin, end, strides and masks do not fit the shapes");
+    return resolve(s) ? OPC_OK : opc_fail_values(node, fed);
 }
 
 static opc_status strided_slice(opc_node *node) {

@@ -7,7 +7,7 @@ static bool resolve(const opc_tensor *in, const opc_tensor *y, uint32_t *strides
     opc_strides(&in[0], own);
     for (uint32_t d = 0; d < y->rank; d++) {
         uint32_t axis;
-        if (!opc_normal_axis(opc_load_index(&in[1], d), y->rank, &axis) || y->dims[d] != in[0].dims[axis]) {
+        if (!opc_normal_axis(opc_load_size(&in[1], d), y->rank, &axis) || y->dims[d] != in[0].dims[axis]) {
             return false;
         }
         strides[d] = own[axis];
