@@ -41,7 +41,9 @@ enum {
     /* The kernel copes with inputs whose dimensions are only known at invoke: it reads dims there, and
      * calls opc_set_dims for its outputs both in prepare (upper bound) and in invoke (real). Without this flag
      * a node that reads such a tensor is refused as unsupported before prepare. */
-    OPC_DYNAMIC_OK = 8
+    OPC_DYNAMIC_OK = 8,
+    /* opc_reset zeroes the first uint32_t of opc_data: it tells whether the node has run. */
+    OPC_STARTS_ANEW = 16
 };
 
 typedef struct opc_op {
@@ -135,6 +137,11 @@ float opc_option_f32(const opc_node *node, uint32_t slot, float fallback);
 const int32_t *opc_option_ints(const opc_node *node, uint32_t slot, uint32_t *count);
 /* Bytes of a string or of a byte vector; *length = 0 and NULL when absent. Not terminated for the caller. */
 const char *opc_option_string(const opc_node *node, uint32_t slot, uint32_t *length);
+
+/* A CUSTOM operator: its name (not terminated) and its options; *length = 0 when absent. Valid in prepare and invoke.
+ */
+const char *opc_custom_name(const opc_node *node, uint32_t *length);
+const uint8_t *opc_custom_options(const opc_node *node, uint32_t *length);
 
 /* --- memory ------------------------------------------------------------------------------------------ */
 

@@ -105,7 +105,7 @@ bool opc_model_output(const opc_interpreter *it, uint32_t i, struct opc_tensor *
 /* Run the model once. OPC_INVALID_INPUT for values that an op refuses, OPC_BUDGET after too many nodes. */
 opc_status opc_invoke(opc_interpreter *it);
 
-/* Zero all state: variable tensors and resource variables. */
+/* Back to the state after opc_open: variable tensors and resource variables are zero, initializations run again. */
 void opc_reset(opc_interpreter *it);
 
 /* Bound the nodes that one invocation may run, so that an endless WHILE ends; 0: no limit. */

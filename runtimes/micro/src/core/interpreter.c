@@ -63,15 +63,24 @@ void opc_set_budget(opc_interpreter *it, uint32_t nodes) {
     it->budget = nodes;
 }
 
+static void reset_graph(const graph *g) {
+    for (uint32_t k = 0; k < g->cell_count; k++) {
+        const cell *c = &g->cells[k];
+        if ((c->flags & OPC_VARIABLE) != 0) {
+            memset(c->data, 0, cell_bytes(c));
+        }
+    }
+    for (uint32_t k = 0; k < g->node_count; k++) {
+        const opc_node *node = &g->nodes[k];
+        if (node->data != NULL && (node->op->flags & OPC_STARTS_ANEW) != 0) {
+            memset(node->data, 0, sizeof(uint32_t));
+        }
+    }
+}
+
 void opc_reset(opc_interpreter *it) {
     for (uint32_t i = 0; i < it->graph_count; i++) {
-        const graph *g = (const graph *)it->graphs + i;
-        for (uint32_t k = 0; k < g->cell_count; k++) {
-            const cell *c = &g->cells[k];
-            if ((c->flags & OPC_VARIABLE) != 0) {
-                memset(c->data, 0, cell_bytes(c));
-            }
-        }
+        reset_graph((const graph *)it->graphs + i);
     }
     for (const resource *r = it->resources; r != NULL; r = r->next) {
         if (r->used) {

@@ -6,7 +6,7 @@
 #include "opconform_kernel.h"
 
 enum { MODEL_VERSION = 0, MODEL_OPCODES = 1, MODEL_SUBGRAPHS = 2, MODEL_BUFFERS = 4 };
-enum { OPCODE_DEPRECATED = 0, OPCODE_BUILTIN = 3 };
+enum { OPCODE_DEPRECATED = 0, OPCODE_CUSTOM = 1, OPCODE_BUILTIN = 3 };
 enum { SUBGRAPH_TENSORS = 0, SUBGRAPH_INPUTS = 1, SUBGRAPH_OUTPUTS = 2, SUBGRAPH_OPERATORS = 3 };
 enum {
     TENSOR_SHAPE = 0,
@@ -17,7 +17,14 @@ enum {
     TENSOR_SPARSITY = 6
 };
 enum { QUANT_SCALE = 2, QUANT_ZERO_POINT = 3, QUANT_AXIS = 6 };
-enum { OPERATOR_OPCODE = 0, OPERATOR_INPUTS = 1, OPERATOR_OUTPUTS = 2, OPERATOR_OPTIONS = 4, OPERATOR_OPTIONS_2 = 12 };
+enum {
+    OPERATOR_OPCODE = 0,
+    OPERATOR_INPUTS = 1,
+    OPERATOR_OUTPUTS = 2,
+    OPERATOR_OPTIONS = 4,
+    OPERATOR_CUSTOM_OPTIONS = 5,
+    OPERATOR_OPTIONS_2 = 12
+};
 enum { BUFFER_DATA = 0, BUFFER_OFFSET = 1 };
 
 /* Limits that bound the time to open a model and keep sizes within 32 bits: 2^26 elements of at most 8 bytes. */

@@ -1,4 +1,4 @@
-/* Fields of a node's builtin options. */
+/* Fields of a node's builtin options; name and options of a custom one. */
 #include <string.h>
 
 #include "model.h"
@@ -53,4 +53,19 @@ const int32_t *opc_option_ints(const opc_node *node, uint32_t slot, uint32_t *co
 
 const char *opc_option_string(const opc_node *node, uint32_t slot, uint32_t *length) {
     return (const char *)option_vector(node, slot, FB_BYTES, length);
+}
+
+static const char *bytes_of(const opc_node *node, uint32_t table, uint32_t slot, uint32_t *length) {
+    const fb_vector v = fb_list(node->it, table, slot, FB_BYTES);
+    *length = *v;
+    return (const char *)(v + 1);
+}
+
+const char *opc_custom_name(const opc_node *node, uint32_t *length) {
+    const uint32_t code = fb_number(node->it, node->table, OPERATOR_OPCODE, 4);
+    return bytes_of(node, fb_element(node->it, node->it->opcodes + 1 + code), OPCODE_CUSTOM, length);
+}
+
+const uint8_t *opc_custom_options(const opc_node *node, uint32_t *length) {
+    return (const uint8_t *)bytes_of(node, node->table, OPERATOR_CUSTOM_OPTIONS, length);
 }

@@ -21,5 +21,9 @@ static opc_status invoke(opc_node *node) {
     return OPC_OK;
 }
 
-const opc_op opc_call_once = {
-    .code = OPC_CODE_CALL_ONCE, .key = OPC_KEY_NONE, .types = OPC_ANY_TYPE, .prepare = prepare, .invoke = invoke};
+const opc_op opc_call_once = {.code = OPC_CODE_CALL_ONCE,
+                              .key = OPC_KEY_NONE,
+                              .flags = OPC_STARTS_ANEW,
+                              .types = OPC_ANY_TYPE,
+                              .prepare = prepare,
+                              .invoke = invoke};

@@ -32,6 +32,7 @@ static opc_status invoke(opc_node *node) {
 
 const opc_op opc_unidirectional_sequence_lstm_int8 = {.code = OPC_CODE_UNIDIRECTIONAL_SEQUENCE_LSTM,
                                                       .key = OPC_KEY_INPUT0,
+                                                      .flags = OPC_STARTS_ANEW,
                                                       .types = OPC_BIT(OPC_INT8),
                                                       .prepare = prepare,
                                                       .invoke = invoke};
