@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from opconform.harness.budgets_bare import foreign
 from opconform.harness.budgets_elf import Graph, read_graph
 from opconform.targets.cortex_m import build
 from opconform.targets.cortex_m.boards import Target, folder, load_target
@@ -42,7 +43,7 @@ class FlashTable:
 
     `core` is the interpreter without kernels, `platform` start-up, transport and wire worker, `lib` libm, libc and
     libgcc, `total` everything; `ram` is .data and .bss beside stacks, arena and model buffer. `ops` is keyed by op,
-    `kernels` by file stem.
+    `kernels` by file stem; `foreign` says what in the image belongs to an operating system (harness/budgets_bare.py).
     """
 
     target: str
@@ -53,6 +54,7 @@ class FlashTable:
     ram: int
     ops: Mapping[str, OpFlash]
     kernels: Mapping[str, OpFlash]
+    foreign: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,8 @@ def measure_flash(target: str | Target) -> FlashTable:
     """Link one image with all kernels and attribute its bytes. Raises Unavailable and BuildFailed."""
     board = load_target(target) if isinstance(target, str) else target
     image = build.build_worker(board, LINK)
-    return flash_table(board.name, read_graph(image.elf, image.map), build.op_stems())
+    graph = read_graph(image.elf, image.map)
+    return replace(flash_table(board.name, graph, build.op_stems()), foreign=foreign(image.elf, graph))
 
 
 def flash_table(target: str, graph: Graph, stems: Sequence[str]) -> FlashTable:
@@ -111,8 +114,8 @@ def exceeded(budget: Mapping[str, int], measured: Mapping[str, int]) -> list[str
 
 
 def as_json(table: FlashTable) -> dict[str, object]:
-    """Return a table as an object for JSON, without its target."""
-    return {key: value for key, value in asdict(table).items() if key != "target"}
+    """Return a table's figures as an object for JSON."""
+    return {key: value for key, value in asdict(table).items() if key not in ("target", "foreign")}
 
 
 def read_baseline(path: Path | None = None) -> dict[str, object]:

@@ -57,9 +57,13 @@ class Graph:
     edges: tuple[frozenset[int], ...]
     symbols: Mapping[str, int]
 
+    def find(self, symbol: str) -> int | None:
+        """Return the index of the piece that holds a symbol, or None."""
+        return _index(self.pieces, self.symbols[symbol]) if symbol in self.symbols else None
+
     def at(self, symbol: str) -> int:
         """Return the index of the piece that holds a symbol. Raises KeyError."""
-        found = _index(self.pieces, self.symbols[symbol])
+        found = self.find(symbol)
         if found is None:
             raise KeyError(symbol)
         return found

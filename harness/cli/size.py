@@ -30,6 +30,7 @@ With a MODEL instead: flash, RAM, arena, stack and instructions of the image tha
 predicted from the image of all kernels. --link also links and runs that image and prints how far off each figure is.
 Every figure that differs from the committed baseline is listed. --update makes the figures the new baseline and
 renews the budgets of the specs: measured and a tenth more; every budget that rises is named.
+The image of all kernels is also searched for anything of an operating system: heap, stdio, undeclared variables.
 Exit code 0: within the budgets; 1: over budget, or the model does not fit the board; 2: bad input or no toolchain;
 3: a board failed.
 
@@ -157,8 +158,10 @@ def measured(target: str, specs: Sequence[OpSpec], kernels: Mapping[str, Any]) -
 
 
 def problems(one: Measured, specs: Mapping[str, OpSpec]) -> list[str]:
-    """Return a line for each figure above its budget, and for each op whose canonical case did not run."""
-    return [text for cost in one.costs for text in (cost.message, *costs.over_budget(cost, specs[cost.op])) if text]
+    """Return a line for each figure above its budget, each op whose canonical case did not run, and what no image on
+    bare metal may hold."""
+    over = [text for cost in one.costs for text in (cost.message, *costs.over_budget(cost, specs[cost.op])) if text]
+    return [*over, *(f"{one.target}: {text}" for text in one.table.foreign)]
 
 
 def document(one: Measured) -> dict[str, Any]:

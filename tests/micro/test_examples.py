@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 
 from opconform.harness.bench_networks import Network
+from opconform.harness.budgets_bare import foreign
+from opconform.harness.budgets_elf import read_graph
 from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
 from opconform.harness.isolate import connect
 from opconform.harness.model import Array, Produced, Quant
@@ -88,6 +90,9 @@ def test_hello_world_computes_a_sine(said_here: str) -> None:
 def test_hello_world_says_the_same_on_a_board(board: str, said_here: str, tmp_path: Path) -> None:
     image = built("hello_world", tmp_path, board)
     assert output(image, board) == said_here
+    graph = read_graph(image, tmp_path / "hello_world.map")
+    assert foreign(image, graph, {"main.c:arena": "", "main.c:interpreter": ""}) == ()
+    assert len(foreign(image, graph, {})) == 2
     if board == "cortex-m3":
         found = sizes(image)
         flash = sum(found.get(name, 0) for name in (".vectors", ".text", ".rodata", ".ARM.exidx", ".data"))
