@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from elftools.elf.elffile import ELFFile
 
@@ -63,7 +64,7 @@ def foreign(elf: Path, graph: Graph, declared: Mapping[str, str] = DECLARED) -> 
 
 def _undefined(elf: Path) -> Iterator[str]:
     with elf.open("rb") as file:
-        table = ELFFile(file).get_section_by_name(".symtab")
+        table: Any = ELFFile(file).get_section_by_name(".symtab")
         names = {symbol.name for symbol in table.iter_symbols() if symbol.name and symbol["st_shndx"] == "SHN_UNDEF"}
     yield from (f"{name} is undefined; nothing on a board will define it" for name in sorted(names))
 

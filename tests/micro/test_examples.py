@@ -31,7 +31,7 @@ TOOLCHAIN = EXAMPLES / "cmake" / "arm-none-eabi.cmake"
 NEEDED = ("cmake", "ninja", "arm-none-eabi-gcc", "qemu-system-arm")
 BOARDS = ("cortex-m0", "cortex-m3", "cortex-m55")
 #: Of hello_world on the cortex-m3, in bytes: the image without the model; RAM with stack and arena.
-FLASH, RAM = 12 * 1024, 2 * 1024
+FLASH, RAM = 10 * 1024, 2 * 1024
 SIDE = 96
 
 pytestmark = pytest.mark.skipif(
