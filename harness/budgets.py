@@ -10,8 +10,8 @@ from pathlib import Path
 
 from opconform.harness.budgets_bare import foreign
 from opconform.harness.budgets_elf import Graph, read_graph
-from opconform.targets.cortex_m import build
-from opconform.targets.cortex_m.boards import Target, folder, load_target
+from opconform.targets import build
+from opconform.targets.boards import Target, folder, load_target
 
 BASELINE = "baseline.json"
 _TYPE = re.compile(r"_(u?int\d+(x\d+)?|float\d+|bool)$")
@@ -20,7 +20,6 @@ _ROOTS = ("board_reset", "board_fault_entry", "board_tick_entry")
 _VECTORS = ".vectors"
 _RAM_OUTPUTS = (".data", ".bss", ".tdata", ".tbss")
 _NOT_FLASH = (".bss", ".stacks", ".buffers", ".tbss")
-_DRIVERS = ("entry", "mpu", "platform", "transport", "worker", "watch", "registry", "standalone", "model")
 _HASH = re.compile(r"-[0-9a-f]{24}\.o$")
 
 
@@ -157,11 +156,11 @@ def _attribute(graph: Graph, groups: Mapping[str, Sequence[str]], base: frozense
 
 def parts_of(graph: Graph, base: frozenset[int]) -> dict[str, int]:
     """Return the bytes of flash of the project's own pieces: `core` and `platform`."""
-    parts = {"core": 0, "platform": 0}
+    parts, drivers = {"core": 0, "platform": 0}, build.driver_stems()
     for index in base:
         piece = graph.pieces[index]
         if is_flash(graph, index) and not piece.library:
-            parts["platform" if stem_of(piece.file).split("-")[0] in _DRIVERS else "core"] += piece.size
+            parts["platform" if stem_of(piece.file).split("-")[0] in drivers else "core"] += piece.size
     return parts
 
 

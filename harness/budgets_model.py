@@ -15,10 +15,10 @@ from elftools.elf.elffile import ELFFile
 from opconform.harness import budgets
 from opconform.harness.budgets_elf import Graph, read_graph
 from opconform.runtimes.micro.build import required_kernels
-from opconform.targets.cortex_m import modelimage
-from opconform.targets.cortex_m.boards import Target, load_target
-from opconform.targets.cortex_m.build import Image
-from opconform.targets.cortex_m.modelimage import Ran
+from opconform.targets import modelimage
+from opconform.targets.boards import Target, load_target
+from opconform.targets.build import Image
+from opconform.targets.modelimage import Ran
 
 #: A prediction may be so far off the linked image, in per cent.
 TOLERANCE = 5.0

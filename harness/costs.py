@@ -18,8 +18,8 @@ from opconform.harness.model import Outcome, Produced
 from opconform.harness.registry import Handle, claims_row
 from opconform.harness.runtime import Manifest, Unavailable
 from opconform.harness.spec import OpSpec
-from opconform.targets.cortex_m.boards import Target, load_target, target_names
-from opconform.targets.cortex_m.build import BuildFailed
+from opconform.targets.boards import Target, load_target, target_names
+from opconform.targets.build import BuildFailed
 
 Line = Mapping[str, Any]
 #: Figures of the canonical case, by the names of the wire's meters.

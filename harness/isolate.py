@@ -265,16 +265,20 @@ def _failed(failure: wire.Failure, stage: str, limits: Limits) -> Outcome:
         case wire.INTERNAL:
             return Crashed(f"internal error during {stage}: {failure.text}")
         case wire.FAULT:
-            return Crashed(f"{_fault(failure.registers)} during {stage}: {failure.text}")
+            return Crashed(_ahead(_fault(failure), stage))
         case wire.BUDGET:
             return TimedOut(limits.open if stage == "OPEN" else limits.run)
     return Infra(f"{stage}: the worker says {wire.CODES[failure.code]}: {failure.text}")
 
 
-def _fault(registers: Mapping[str, int]) -> str:
+def _fault(failure: wire.Failure) -> str:
+    """Return a fault in words: those of its text where that says it all, else with the registers of a Cortex-M."""
+    registers = failure.registers
+    if not any(registers.values()):
+        return failure.text
     number = registers["exception"]
     shown = " ".join(f"{name}={registers[name]:#010x}" for name in wire.REGISTERS[1:] if registers[name])
-    return f"{_EXCEPTIONS.get(number, f'exception {number}')} ({shown})"
+    return f"{_EXCEPTIONS.get(number, f'exception {number}')} ({shown}): {failure.text}"
 
 
 def _shown(frame: wire.Frame) -> str:

@@ -10,7 +10,10 @@ from typing import Any
 
 from opconform.harness import yamlish
 from opconform.harness.runtime import Limit, Manifest, RuntimeFailure
+from opconform.targets.boards import target_names
 
+#: Among the targets of a runtime.yaml: every board that has a folder (docs/adding-a-target.md).
+BOARDS = "boards"
 ARITHMETICS = ("unspecified", "double_rounding", "single_rounding")
 _LIMIT_KEYS = tuple(field.name for field in fields(Limit))
 
@@ -24,13 +27,14 @@ class Card:
     """A runtime.yaml: the manifest, and what only the registry needs.
 
     `default` is the variant or target that the bare name means; `distribution` the package that the runtime
-    needs, `get` the words that say how to get it.
+    needs, `get` the words that say how to get it. `boards` are the targets that "boards" stands for.
     """
 
     manifest: Manifest
     default: str = ""
     distribution: str = ""
     get: str = ""
+    boards: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,8 @@ def read_card(file: Path) -> Card:
     default = values.pop("default", "")
     apart = {key: str(values.pop(key, "")) for key in ("distribution", "get")}
     manifest = Manifest(**values)  # type: ignore[arg-type]
-    return Card(manifest, _default(whole, manifest, str(default)), **apart)
+    boards = target_names() if BOARDS in whole.value.get("targets", ()) else ()
+    return Card(manifest, _default(whole, manifest, str(default)), **apart, boards=boards)
 
 
 def _default(whole: _Place, manifest: Manifest, chosen: str) -> str:
@@ -115,6 +120,10 @@ def _texts(place: _Place) -> tuple[str, ...]:
     return tuple(_text(item) for item in _items(place))
 
 
+def _targets(place: _Place) -> tuple[str, ...]:
+    return tuple(name for text in _texts(place) for name in (target_names() if text == BOARDS else (text,)))
+
+
 def _arithmetic(place: _Place) -> str:
     name = _text(place)
     if name not in ARITHMETICS:
@@ -147,7 +156,7 @@ def _scalar(place: _Place) -> object:
 _READERS: Mapping[str, Callable[[_Place], object]] = {
     "name": _text,
     "summary": _text,
-    "targets": _texts,
+    "targets": _targets,
     "variants": _texts,
     "arithmetic": _arithmetic,
     "rows": _texts,

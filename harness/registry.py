@@ -20,10 +20,20 @@ from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
 
-from opconform.harness.manifest import Card, ManifestError, load_manifest, read_card
+from opconform.harness.manifest import BOARDS, Card, ManifestError, load_manifest, read_card
 from opconform.harness.runtime import Manifest, Runtime, RuntimeFailure, Unavailable
 
-__all__ = ("Handle", "UnknownRuntime", "claims_row", "load_manifest", "manifests", "matches", "names", "resolve")
+__all__ = (
+    "Handle",
+    "UnknownRuntime",
+    "claims_row",
+    "load_manifest",
+    "manifests",
+    "matches",
+    "names",
+    "resolve",
+    "resolve_all",
+)
 
 GROUP = "opconform.runtimes"
 Factory = Callable[[str], Runtime]
@@ -39,7 +49,8 @@ class Handle:
 
     `source` finds it again in another process. `at` is the variant or target, never empty for a runtime that
     declares any; `default` tells whether it is what the bare name means. `command` is set for exec runtimes only,
-    `load` for all others. `unavailable` is one line that says how to get what is missing here, or "".
+    `load` for all others. `unavailable` is one line that says how to get what is missing here, or "". `rotates` tells
+    that it was asked for as one of NAME@boards, which share the rows of a run.
     """
 
     source: str
@@ -50,6 +61,7 @@ class Handle:
     command: tuple[str, ...] = ()
     unavailable: str = ""
     default: bool = True
+    rotates: bool = False
 
     @property
     def label(self) -> str:
@@ -96,8 +108,20 @@ def resolve(source: str) -> Handle:
     return _installed_handle(source, name, at)
 
 
+def resolve_all(source: str) -> tuple[Handle, ...]:
+    """Find what a name means: one runtime, or for NAME@boards the same one on every board. Raises as resolve does."""
+    name, _, at = source.partition("@")
+    points = [point for point in importlib.metadata.entry_points(group=GROUP) if point.name == name]
+    boards = _card_of(points[0]).boards if points and at == BOARDS else ()
+    if not boards:
+        return (resolve(source),)
+    return tuple(replace(resolve(f"{name}@{board}"), rotates=True) for board in boards)
+
+
 def _choose_at(source: str, card: Card, at: str) -> str:
     allowed = tuple(dict.fromkeys((*card.manifest.variants, *card.manifest.targets)))
+    if at == BOARDS and card.boards:
+        raise UnknownRuntime(f"runtime {source!r}: one board is needed here, allowed are {' '.join(card.boards)}")
     if at and at not in allowed:
         raise UnknownRuntime(f"runtime {source!r}: {card.manifest.name} has no {at!r}, allowed are {' '.join(allowed)}")
     return at or card.default

@@ -21,6 +21,7 @@ from opconform.harness.expectations import Expectation, load_expectations
 from opconform.harness.generate.engine import TIERS, Tier
 from opconform.harness.isolate import Isolated, connect
 from opconform.harness.registry import Handle, claims_row, resolve
+from opconform.harness.rotation import Rotation, asked_for, rotation
 from opconform.harness.runlog import LogWriter, taken_up
 from opconform.harness.runtime import Unavailable
 from opconform.harness.shards import WHOLE, Shard, all_thin, merged, read_part, still_stale
@@ -30,6 +31,7 @@ from opconform.harness.unit import Oracle, Seat, run_unit
 
 Line = Mapping[str, Any]
 Progress = Callable[[Line], None]
+Seating = Sequence[tuple[Handle, Sequence[tuple[str, str]]]]  # who runs, and which rows
 
 
 class NothingSelected(Exception):
@@ -143,8 +145,9 @@ def run(selection: Selection, log: Path | None, resume: bool = False, progress: 
     specs = load_all(selection.folder, selection.ops)
     pairs = select(specs, selection)
     asked = {op for op, _ in select(specs, replace(selection, shard=WHOLE))}
-    handles = list({handle.label: handle for handle in map(resolve, selection.runtimes)}.values())
+    handles = asked_for(selection.runtimes)
     seated, missing = _available(handles)
+    turns = rotation(seated, selection.tier, selection.seed)
     entries = {handle.label: expectations_of(handle) for handle in seated}
     header = _header(selection, handles, specs_hash(selection.folder))
     writer, totals = LogWriter(log), Totals()
@@ -158,14 +161,15 @@ def run(selection: Selection, log: Path | None, resume: bool = False, progress: 
         else:
             _emit(None, totals, report, old)
         rest = [pair for pair in pairs if pair not in done]
-        for lines in _units(rest, selection, [h.source for h in seated]):
+        for lines in _units(rest, selection, [h.source for h in seated], turns):
             _emit(writer, totals, report, lines)
         for board in costs.boards_of(seated):
             priced = [spec for op, spec in specs.items() if op in asked and selection.shard.holds(op)]
             measured = costs.cost_lines(priced, board, load_oracle().kernels)
             _emit(writer, totals, report, list(measured))
         tier, seconds = TIERS[selection.tier], time.perf_counter() - started
-        stale, thin = _stale(totals, seated, entries, pairs), _thin(totals, seated, pairs, tier)
+        seating = [(handle, turns.share(handle.label, pairs)) for handle in seated]
+        stale, thin = _stale(totals, seating, entries), _thin(totals, seating, tier)
         footer, code = _footer(totals, stale, thin, tier, bool(seated), seconds)
         _emit(writer, totals, report, [footer])
     finally:
@@ -274,15 +278,10 @@ def _footer(
     return footer, code
 
 
-def _stale(
-    totals: Totals,
-    handles: Sequence[Handle],
-    entries: Mapping[str, Sequence[Expectation]],
-    pairs: Sequence[tuple[str, str]],
-) -> list[str]:
+def _stale(totals: Totals, seating: Seating, entries: Mapping[str, Sequence[Expectation]]) -> list[str]:
     """Return the expectations whose rows all ran and that explained nothing, and those whose example is gone."""
     result = [f"{message}; write an example that is a case now" for message in totals.outdated.values()]
-    for handle in handles:
+    for handle, pairs in seating:
         for entry in entries[handle.label]:
             if (
                 not entry.sometimes
@@ -302,10 +301,10 @@ def _ran(entry: Expectation, handle: Handle, pairs: Sequence[tuple[str, str]]) -
     return any(entry.covers(handle.name, handle.at, op, row) for op, row in chosen)
 
 
-def _thin(totals: Totals, handles: Sequence[Handle], pairs: Sequence[tuple[str, str]], tier: Tier) -> list[str]:
+def _thin(totals: Totals, seating: Seating, tier: Tier) -> list[str]:
     """Return the rows that were judged on fewer vectors than the tier's floor."""
     result = []
-    for handle in handles:
+    for handle, pairs in seating:
         for op, row in pairs:
             count = totals.per_row[f"{handle.name}@{handle.at}", op, row]
             if claims_row(handle.manifest, op, row) and count < tier.floor:
@@ -316,16 +315,17 @@ def _thin(totals: Totals, handles: Sequence[Handle], pairs: Sequence[tuple[str, 
 class Bench:
     """One process's specs, oracle and running runtimes."""
 
-    def __init__(self, selection: Selection, sources: Sequence[str]) -> None:
+    def __init__(self, selection: Selection, sources: Sequence[str], turns: Rotation) -> None:
         self._specs = load_all(selection.folder, selection.ops)
         self._oracle = load_oracle()
-        self._tier, self._seed = TIERS[selection.tier], selection.seed
+        self._tier, self._seed, self._turns = TIERS[selection.tier], selection.seed, turns
         handles = [resolve(source) for source in sources]
         self._seats = [Seat(handle, connect(handle), expectations_of(handle)) for handle in handles]
 
     def unit(self, op: str, row: str) -> list[Line]:
         """Run one row."""
-        return list(run_unit(self._specs[op], row, self._seats, self._oracle, self._tier, self._seed))
+        seats = [seat for seat in self._seats if self._turns.takes(seat.label, op, row)]
+        return list(run_unit(self._specs[op], row, seats, self._oracle, self._tier, self._seed))
 
     def close(self) -> None:
         """Stop the runtimes."""
@@ -333,9 +333,11 @@ class Bench:
             seat.executor.close()
 
 
-def _units(pairs: Sequence[tuple[str, str]], selection: Selection, sources: Sequence[str]) -> Iterator[Sequence[Line]]:
+def _units(
+    pairs: Sequence[tuple[str, str]], selection: Selection, sources: Sequence[str], turns: Rotation
+) -> Iterator[Sequence[Line]]:
     """Yield the lines of every row in the order of the pairs, whoever works on them."""
-    make = partial(Bench, selection, sources)
+    make = partial(Bench, selection, sources, turns)
     if selection.engine == "ray":
         return distributed(pairs, make, selection.jobs, selection.address)
     if selection.jobs <= 1 or len(pairs) < 2:

@@ -1,1 +1,1 @@
-"""Targets: where a runtime executes; data and C, and the launcher of each kind."""
+"""Targets: boards as data under QEMU, one folder each, with the platform in C, the meter plugin and the launcher."""

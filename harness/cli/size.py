@@ -20,7 +20,7 @@ from opconform.harness.registry import resolve
 from opconform.harness.runner import load_oracle
 from opconform.harness.spec import OpSpec
 from opconform.harness.spec_load import load_all, spec_folder
-from opconform.targets.cortex_m.boards import target_names
+from opconform.targets.boards import target_names
 
 HELP = """Measure what micro costs on a board: flash of core, libraries and every op; stack, arena and instructions.
 

@@ -32,7 +32,7 @@ class Micro:
         """
         if target in build.VARIANTS:
             return None
-        from opconform.targets.cortex_m.launcher import Board  # QEMU and its tools matter to boards alone
+        from opconform.targets.launcher import Board  # QEMU and its tools matter to boards alone
 
         return Board(target)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from opconform.targets.cortex_m.boards import Target, load_target, parse_target
+from opconform.targets.boards import Architecture, Target, load_target, parse_target
 
 PAGE = Path(__file__).parents[2] / "docs" / "adding-a-target.md"
 
@@ -20,5 +20,11 @@ def test_the_board_file_of_the_page_is_the_boards_own() -> None:
 
 
 def test_every_key_has_a_row() -> None:
-    rows = re.findall(r"^\| `(\w+)` \|", PAGE.read_text(), re.MULTILINE)
-    assert rows == [field.name for field in fields(Target)]
+    board, architecture = PAGE.read_text().split("| --- | --- |\n")[1:3]
+    assert keys(board) == [field.name for field in fields(Target)]
+    assert keys(architecture) == [field.name for field in fields(Architecture)]
+
+
+def keys(text: str) -> list[str]:
+    table = text.split("\n\n", 1)[0]
+    return re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)

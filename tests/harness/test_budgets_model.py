@@ -18,9 +18,9 @@ from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
 from opconform.harness.model import Quant
 from opconform.harness.runtime import InvalidModel
 from opconform.runtimes.micro import build
-from opconform.targets.cortex_m import modelimage
-from opconform.targets.cortex_m.boards import load_target, target_names
-from opconform.targets.cortex_m.modelimage import NotRun, Ran
+from opconform.targets import modelimage
+from opconform.targets.boards import load_target, target_names
+from opconform.targets.modelimage import NotRun, Ran
 
 ROOT = Path(__file__).parents[2]
 BOARDS = target_names() if os.environ.get("OPCONFORM_BOARDS") == "all" else ("cortex-m0", "cortex-m4")

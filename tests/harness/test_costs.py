@@ -23,7 +23,7 @@ from opconform.harness.runtime import Unavailable
 from opconform.harness.spec import OpSpec
 from opconform.harness.spec_load import load_all, parse_spec, spec_folder
 from opconform.harness.yamlish import SpecError
-from opconform.targets.cortex_m.boards import Target, load_target, target_names
+from opconform.targets.boards import Target, load_target, target_names
 
 SPECS = load_all()
 BOARD = "cortex-m4"

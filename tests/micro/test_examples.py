@@ -23,7 +23,7 @@ from opconform.harness.isolate import connect
 from opconform.harness.model import Array, Produced, Quant
 from opconform.harness.registry import resolve
 from opconform.runtimes.micro import build
-from opconform.targets.cortex_m.boards import load_target
+from opconform.targets.boards import load_target
 
 EXAMPLES = build.folder() / "examples"
 SINE = EXAMPLES / "hello_world" / "sine.tflite"

@@ -1,25 +1,28 @@
 """Boards with the faulty worker, for the tests of this folder.
 
-The smallest core, one with an FPU and one with vectors run always; OPCONFORM_BOARDS=all adds the others.
+The smallest core, one with an FPU, one with vectors and one of another architecture run always, where their tools are
+installed; OPCONFORM_BOARDS=all adds the others.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from opconform.harness.isolate import Isolated
 from opconform.harness.model import Crashed, Outcome, Produced
-from opconform.targets.cortex_m import build, launcher
-from opconform.targets.cortex_m.boards import load_target, target_names
+from opconform.targets import build, launcher
+from opconform.targets.boards import load_architecture, load_target, target_names
 
 FAULTY = Path(__file__).with_name("faulty.c")
 MODEL_BYTES = 100
-FEW = ("cortex-m0", "cortex-m4", "cortex-m55")
+FEW = ("cortex-m0", "cortex-m4", "cortex-m55", "riscv32")
 COMMANDS = (
     *("ECHO", "UNDEFINED_INSTRUCTION", "LOAD_UNMAPPED", "STACK_OVERFLOW", "ENDLESS_LOOP", "STORE_PAST_ARENA"),
     *("LOAD_PAST_MODEL", "SPIN_WITHOUT_INTERRUPTS", "EXIT", "COUNTED_LOOP", "STORE_TO_NULL", "DIVIDE_BY_ZERO"),
@@ -30,7 +33,7 @@ COMMANDS = (
 def faulty_image(name: str) -> build.Image:
     """Build the faulty worker for a board, warnings being errors."""
     target = load_target(name)
-    sources = (*build.platform_sources(), FAULTY)
+    sources = (*build.platform_sources(target), FAULTY)
     return build.link_image(target, build.compile_objects(target, sources, ("-Werror",)))
 
 
@@ -69,7 +72,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test that takes `board_name` every board of this run."""
     if "board_name" in metafunc.fixturenames:
         every = os.environ.get("OPCONFORM_BOARDS") == "all"
-        metafunc.parametrize("board_name", target_names() if every else FEW)
+        metafunc.parametrize("board_name", [board_parameter(name) for name in (target_names() if every else FEW)])
+
+
+def board_parameter(name: str) -> Any:
+    """Return a board as a test's parameter; a test without its compiler or emulator says so."""
+    tools = load_architecture(load_target(name).architecture)
+    missing = [tool for tool in (tools.compiler, tools.emulator) if shutil.which(tool) is None]
+    return pytest.param(name, marks=pytest.mark.skipif(bool(missing), reason=f"{missing} is not installed"))
 
 
 @pytest.fixture(scope="session")

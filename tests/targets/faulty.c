@@ -100,10 +100,20 @@ __attribute__((noinline)) static uint32_t overflow(volatile uint32_t *above) {
     return overflow(frame) + frame[0];
 }
 
+#if defined(__riscv)
+#define UNDEFINED ".word 0"
+#define NO_INTERRUPTS "csrci mstatus, 8\n 1: j 1b"
+#define COUNT_DOWN "1: addi a0, a0, -1\n bnez a0, 1b\n ret\n"
+#else
+#define UNDEFINED "udf #7"
+#define NO_INTERRUPTS "cpsid i\n 1: b 1b"
+#define COUNT_DOWN "1: subs r0, #1\n bne 1b\n bx lr\n"
+#endif
+
 /* 2 n instructions, and the return. */
 __attribute__((naked, noinline)) static void counted_loop(uint32_t n) {
     (void)n;
-    __asm volatile("1: subs r0, #1\n bne 1b\n bx lr\n");
+    __asm volatile(COUNT_DOWN);
 }
 
 __attribute__((noinline)) static void store_bytes(volatile uint8_t *to, uint32_t count) {
@@ -125,7 +135,7 @@ __attribute__((noinline)) static void use_stack(uint32_t n) {
 __attribute__((noinline)) static void misbehave_hard(uint32_t command, volatile uint32_t *argument) {
     switch (command) {
         case UNDEFINED_INSTRUCTION:
-            __asm volatile("udf #7");
+            __asm volatile(UNDEFINED);
             break;
         case LOAD_UNMAPPED:
             (void)load_byte((const volatile uint8_t *)0xB0000000u);
@@ -134,7 +144,7 @@ __attribute__((noinline)) static void misbehave_hard(uint32_t command, volatile 
             (void)overflow(argument);
             break;
         case SPIN_WITHOUT_INTERRUPTS:
-            __asm volatile("cpsid i\n 1: b 1b");
+            __asm volatile(NO_INTERRUPTS);
             break;
         case EXIT:
             semihosting_exit(17);

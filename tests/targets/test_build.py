@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from opconform.harness.runtime import Unavailable
-from opconform.targets.cortex_m import build
-from opconform.targets.cortex_m.boards import folder, load_target, parse_target, target_names
-from opconform.targets.cortex_m.symbols import load_symbols
+from opconform.targets import build
+from opconform.targets.boards import folder, load_target, parse_target, target_names
+from opconform.targets.symbols import load_symbols
 
 TEXT = (folder() / "cortex-m4" / "target.yaml").read_text()
 
@@ -66,7 +66,7 @@ def test_an_image_that_does_not_fit_its_board_says_so(tmp_path: Path) -> None:
 
 
 def test_what_was_built_is_not_built_again(fresh_cache: Path) -> None:
-    target, sources = load_target("cortex-m4"), build.platform_sources()
+    target, sources = load_target("cortex-m4"), build.platform_sources(load_target("cortex-m4"))
     first = build.compile_objects(target, sources)
     times = [path.stat().st_mtime_ns for path in first]
     assert build.compile_objects(target, sources) == first
@@ -74,7 +74,7 @@ def test_what_was_built_is_not_built_again(fresh_cache: Path) -> None:
 
 
 def test_other_flags_make_other_objects(fresh_cache: Path) -> None:
-    target, sources = load_target("cortex-m4"), build.platform_sources()[:1]
+    target, sources = load_target("cortex-m4"), build.platform_sources(load_target("cortex-m4"))[:1]
     assert build.compile_objects(target, sources) != build.compile_objects(target, sources, ("-O2",))
 
 

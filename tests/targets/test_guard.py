@@ -14,8 +14,8 @@ import pytest
 from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
 from opconform.harness.isolate import Isolated
 from opconform.harness.model import Crashed, Outcome, Produced, TimedOut
-from opconform.targets.cortex_m import build, launcher
-from opconform.targets.cortex_m.boards import load_target
+from opconform.targets import build, launcher
+from opconform.targets.boards import load_target
 
 BOARDS = ("cortex-m0", "cortex-m55")
 STEM = "fully_connected_float32"
@@ -43,7 +43,7 @@ def start(name: str, line: str, place: Path) -> Isolated:
     source = place / f"{STEM}.c"
     source.write_text(text.replace(ENTRY, f"{ENTRY}{{ {views} {bytes_of} {line} }}\n"))
     target = load_target(name)
-    sources = (*build.platform_sources(), *build.core_sources(), source, build.registry_source([STEM]))
+    sources = (*build.platform_sources(target), *build.core_sources(), source, build.registry_source([STEM]))
     image = build.link_image(target, build.compile_objects(target, sources))
     return Isolated(launcher.Board(name, launcher.Options(budget=0.2, image=image)))
 

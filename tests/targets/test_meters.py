@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from opconform.harness import wire
 from opconform.harness.model import Produced
-from opconform.targets.cortex_m import answers
-from opconform.targets.cortex_m.boards import load_target
-from opconform.targets.cortex_m.faults import describe_access, describe_fault, neighbour
-from opconform.targets.cortex_m.meters import Record, Region
-from opconform.targets.cortex_m.symbols import Symbols
+from opconform.targets import answers
+from opconform.targets.boards import load_architecture, load_target
+from opconform.targets.faults import describe_access, describe_fault, neighbour
+from opconform.targets.meters import Record, Region
+from opconform.targets.symbols import Symbols
 
+ARM, RISCV = load_architecture("cortex_m"), load_architecture("riscv32")
 SYMBOLS = Symbols({"conv": (0x100, 0x40, "STT_FUNC")}, (0x100,), ("conv",))
 REGIONS = (Region("stack", 0x1000, 0x2000), Region("arena", 0x3000, 0x4000))
 QUIET = Record(*[0] * 13)
@@ -85,7 +87,7 @@ def test_meters_belong_to_the_frame_that_cost_them(boards):
 def test_a_result_with_its_own_meters_keeps_them():
     payload = wire.encode_result([np.array([1.5], np.float32)], {"arena": 640, "stack": 7})
     record = QUIET.__class__(*[0, 1, 1000, 1, 1, 99, 0, 0, 0, 0, 0, 0, 0])
-    frame = answers.complete(wire.encode_frame(wire.RESULT, 3, payload), record, answers.Map(REGIONS, SYMBOLS))
+    frame = answers.complete(wire.encode_frame(wire.RESULT, 3, payload), record, answers.Map(REGIONS, SYMBOLS, ARM))
     tensors, meters = wire.decode_result(wire.decode_frame(frame).payload)
     assert meters == {"arena": 640, "stack": 7, "instructions": 1000}
     np.testing.assert_array_equal(tensors[0], [1.5])
@@ -94,7 +96,7 @@ def test_a_result_with_its_own_meters_keeps_them():
 def test_a_frame_with_a_wrong_crc_is_not_made_good():
     frame = bytearray(wire.encode_frame(wire.RESULT, 3, wire.encode_result([], {})))
     frame[-1] ^= 1
-    assert answers.complete(bytes(frame), QUIET, answers.Map(REGIONS, SYMBOLS)) == bytes(frame)
+    assert answers.complete(bytes(frame), QUIET, answers.Map(REGIONS, SYMBOLS, ARM)) == bytes(frame)
 
 
 def test_an_access_is_described_by_its_nearest_region():
@@ -113,7 +115,27 @@ def test_more_than_one_bad_access_is_counted():
 
 
 def test_a_fault_status_is_put_into_words():
-    registers = dict.fromkeys(wire.REGISTERS, 0) | {"cfsr": 0x8200, "bfar": 0xB0000000, "pc": 0x110, "lr": 0x105}
-    assert describe_fault(registers, QUIET, SYMBOLS) == (
+    words = [5, 0, 0, 0x105, 0x110, 0, 0x8200, 0, 0, 0xB0000000, *[0] * 6]
+    assert describe_fault(words, ARM, QUIET, SYMBOLS) == (
+        "BusFault (lr=0x00000105 pc=0x00000110 cfsr=0x00008200 bfar=0xb0000000): "
         "precise data bus error, at 0xb0000000, in 0x00000110 (conv), called from conv"
     )
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [(5, "load access fault (mepc=0x00000110 mtval=0x00001000): at 0x00001000, in 0x00000110 (conv)"),
+     (2, "illegal instruction (mepc=0x00000110 mtval=0x00001000): in 0x00000110 (conv)"),
+     (24, "exception 24 (mepc=0x00000110 mtval=0x00001000): in 0x00000110 (conv)")],
+)  # fmt: skip
+def test_an_address_is_named_where_the_exception_has_one(cause, said):
+    assert describe_fault([cause, 0, 0, 0, 0x110, 0, 0x1000, *[0] * 9], RISCV, QUIET, SYMBOLS) == said
+
+
+def test_a_fault_of_a_board_carries_its_words_as_text():
+    words = dict.fromkeys(wire.REGISTERS, 0) | {"exception": 3, "pc": 0x110}
+    frame = wire.encode_frame(wire.ERROR, 7, wire.encode_error(wire.Failure(wire.FAULT, "fault", words)))
+    told = answers.complete(frame, QUIET, answers.Map(REGIONS, SYMBOLS, ARM))
+    failure = wire.decode_error(wire.decode_frame(told).payload)
+    assert failure.text == "HardFault (pc=0x00000110): in 0x00000110 (conv)"
+    assert not any(failure.registers.values())

@@ -8,7 +8,7 @@ import pytest
 from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
 from opconform.harness.isolate import Isolated
 from opconform.harness.model import Declined, Produced, Rejected
-from opconform.targets.cortex_m.launcher import Board
+from opconform.targets.launcher import Board
 
 BOARDS = ("cortex-m0", "cortex-m4")  # the two that test_budgets.py builds anyway
 

@@ -31,9 +31,11 @@ KINDS = (
     "runtimes/micro/src/core/*.[ch]",
     "runtimes/micro/src/ops/*.c",
     "runtimes/micro/worker/*.[ch]",
-    "targets/cortex_m/*/target.yaml",
-    "targets/cortex_m/src/*",
-    "targets/cortex_m/meter/*",
+    "targets/*/target.yaml",
+    "targets/*/architecture.yaml",
+    "targets/*/entry.S",
+    "targets/common/*",
+    "targets/meter/*",
     "reports/templates/*.html",
 )
 COMMANDS = (

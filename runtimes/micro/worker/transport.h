@@ -1,6 +1,6 @@
 /* The line between the wire worker and the platform that carries it.
  *
- * The worker (worker.c) is portable; a platform (host.c, targets/cortex_m) gives it bytes, marks and a way to survive.
+ * The worker (worker.c) is portable; a platform (host.c, targets/) gives it bytes, marks and a way to survive.
  */
 #ifndef OPCONFORM_MICRO_TRANSPORT_H
 #define OPCONFORM_MICRO_TRANSPORT_H

@@ -1,0 +1,279 @@
+"""Compile and link the firmware and the meter plugin into a cache outside the package.
+
+Objects and images are named by a hash of everything that goes into them and appear by an atomic rename, so parallel
+processes share the cache and an installed wheel works like a checkout.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from opconform.harness.runtime import Unavailable
+from opconform.targets.boards import Architecture, Target, architecture_folder, folder, load_architecture, places
+from opconform.targets.symbols import read_symbols
+
+#: contraction would give fused boards other bits than the others; errno would drag its wrappers in;
+#: the model buffer is declared as bytes and read as integers
+COMMON_FLAGS = (
+    *("-std=c99", "-ffunction-sections", "-fdata-sections", "-fno-common"),
+    *("-ffp-contract=off", "-fno-math-errno", "-fno-strict-aliasing", "-Wall", "-Wextra", "-Wconversion"),
+)
+PLUGIN_FLAGS = ("-std=c11", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wconversion")
+#: the wire worker
+WORKER_SOURCES = ("watch.c", "worker.c")
+#: sources that are written here, up to the hash in their names
+GENERATED = ("registry", "model")
+_REASON = re.compile(r"[Ee]rror:|undefined reference|multiple definition|overflowed by|cannot find|will not fit")
+
+
+class BuildFailed(Exception):
+    """A compiler or linker refused; the message is its first error line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A linked firmware: the ELF file, its link map and its symbols as JSON."""
+
+    elf: Path
+    map: Path
+    symbols: Path
+
+
+def cache_root() -> Path:
+    """Return the folder of everything built: $OPCONFORM_CACHE, or opconform in the user's cache folder."""
+    named = os.environ.get("OPCONFORM_CACHE")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "opconform"
+
+
+def micro_folder() -> Path:
+    """Return the folder of the micro library's C sources."""
+    return Path(str(files("opconform") / "runtimes" / "micro"))
+
+
+def op_stems() -> tuple[str, ...]:
+    """Return the kernels by file name without ".c": add_int8, reshape ..."""
+    return tuple(sorted(path.stem for path in (micro_folder() / "src" / "ops").glob("*.c")))
+
+
+def platform_sources(target: Target) -> tuple[Path, ...]:
+    """Return the sources of start-up, transport and faults: the architecture's, then the common ones."""
+    own = architecture_folder(target.architecture)
+    return (*sorted(own.glob("*.S")), *sorted(own.glob("*.c")), *sorted((folder() / "common").glob("*.c")))
+
+
+def driver_stems() -> frozenset[str]:
+    """Return the sources of an image that are neither interpreter nor kernel, by file name without suffix."""
+    sources = (path for place in places() for path in place.glob("**/*.[cS]"))
+    return frozenset({*(path.stem for path in sources), *(Path(name).stem for name in WORKER_SOURCES), *GENERATED})
+
+
+def library_sources() -> tuple[Path, ...]:
+    """Return the sources of the interpreter, without kernels."""
+    return tuple(sorted((micro_folder() / "src" / "core").glob("*.c")))
+
+
+def core_sources() -> tuple[Path, ...]:
+    """Return the sources of the interpreter and the wire worker, without kernels."""
+    return (*library_sources(), *(micro_folder() / "worker" / name for name in WORKER_SOURCES))
+
+
+def registry_source(stems: Sequence[str]) -> Path:
+    """Write the table of the kernels `stems` into the cache and return its path."""
+    lines = ['#include "opconform_kernel.h"', *(f"extern const opc_op opc_{stem};" for stem in stems)]
+    table = ", ".join(f"&opc_{stem}" for stem in stems) or "0"
+    lines.append(f"static const opc_op *const table[] = {{{table}}};")
+    lines.append("extern const opc_registry opc_registry_all;")
+    lines.append(f"const opc_registry opc_registry_all = {{table, {len(stems)}}};")
+    text = "\n".join(lines) + "\n"
+    path = cache_root() / "generated" / f"registry-{_digest([text.encode()])}.c"
+    return _publish(path, lambda temporary: temporary.write_text(text))
+
+
+def include_folders(target: Target) -> tuple[Path, ...]:
+    """Return where headers of the firmware lie."""
+    micro = micro_folder()
+    parts = (micro, micro / "include", micro / "src", micro / "src" / "core", micro / "worker")
+    return (*parts, folder() / "common", folder() / "standalone", architecture_folder(target.architecture))
+
+
+def compile_objects(target: Target, sources: Sequence[Path], extra: Sequence[str] = ()) -> tuple[Path, ...]:
+    """Compile each source for the board, at most two at a time; up-to-date objects come from the cache.
+
+    Raises Unavailable without a compiler, BuildFailed with its first error.
+    """
+    architecture = load_architecture(target.architecture)
+    compiler = find_tool(architecture.compiler, architecture.compiler_packages)
+    flags = (*_board_flags(target, architecture), *extra)
+    folders = include_folders(target)
+    headers = sorted(path for place in folders for path in place.glob("*.h"))
+    base = [_identity(compiler), *(path.read_bytes() for path in headers)]
+    command = [compiler, *(f"-I{place}" for place in folders)]
+
+    def compiled(source: Path) -> Path:
+        own = (*flags, *(() if _is_library(source) else _defines(target)))
+        return _compile([*command, *own], _digest([*base, repr(own).encode()]), source)
+
+    with ThreadPoolExecutor(2) as pool:
+        return tuple(pool.map(compiled, sources))
+
+
+def link_image(target: Target, objects: Sequence[Path], extra: Sequence[str] = ()) -> Image:
+    """Link objects into an image of the board; `extra` are linker options. Raises Unavailable or BuildFailed."""
+    architecture = load_architecture(target.architecture)
+    compiler = find_tool(architecture.compiler, architecture.compiler_packages)
+    script = _link_script(target)
+    flags = (*_board_flags(target, architecture), "-nostartfiles", "-nostdlib", "-Wl,--gc-sections", *extra)
+    key = _digest([repr(flags).encode(), script.encode(), *(path.name.encode() for path in objects)])
+    place = cache_root() / "images" / f"{target.name}-{key}"
+    command = [compiler, *flags, *map(str, objects), "-Wl,--start-group", "-lm", "-lc", "-lgcc", "-Wl,--end-group"]
+    _publish(place, lambda temporary: _link(command, script, temporary))
+    return Image(place / "firmware.elf", place / "firmware.map", place / "symbols.json")
+
+
+def build_worker(target: Target, extra: Sequence[str] = ()) -> Image:
+    """Build the wire worker with all kernels for the board; `extra` are linker options.
+
+    Raises Unavailable or BuildFailed.
+    """
+    stems = op_stems()
+    sources = (*platform_sources(target), *core_sources(), *kernel_sources(stems), registry_source(stems))
+    return link_image(target, compile_objects(target, sources), extra)
+
+
+def standalone_sources(target: Target) -> tuple[Path, ...]:
+    """Return the sources of the smallest firmware around a model, without the model: start-up and main program."""
+    own, place = architecture_folder(target.architecture), folder() / "standalone"
+    machine = sorted((own / "standalone").glob("*.c"))
+    return (*sorted(own.glob("*.S")), *machine, place / "standalone.c", place / "report.c")
+
+
+def kernel_sources(stems: Sequence[str]) -> list[Path]:
+    """Return the sources of kernels."""
+    return [micro_folder() / "src" / "ops" / f"{stem}.c" for stem in stems]
+
+
+def publish_bytes(stem: str, suffix: str, data: bytes) -> Path:
+    """Write generated bytes into the cache and return their path."""
+    path = cache_root() / "generated" / f"{stem}-{_digest([data])}{suffix}"
+    return _publish(path, lambda temporary: temporary.write_bytes(data))
+
+
+def build_plugin() -> Path:
+    """Build the meter plugin with the host's compiler. Raises Unavailable or BuildFailed."""
+    compiler = find_tool("gcc", "gcc")
+    source = folder() / "meter" / "meter.c"
+    parts = [path.read_bytes() for path in sorted(source.parent.glob("*.[ch]"))]
+    key = _digest([_identity(compiler), repr(PLUGIN_FLAGS).encode(), *parts])
+    path = cache_root() / "plugins" / f"meter-{key}.so"
+    return _publish(path, lambda out: _run([compiler, *PLUGIN_FLAGS, str(source), "-o", str(out)]))
+
+
+def find_tool(name: str, packages: str) -> str:
+    """Return the path of a program. Raises Unavailable with the packages that bring it."""
+    path = shutil.which(name)
+    if path is None:
+        raise Unavailable(f"{name} is missing; install it with: apt-get install {packages}")
+    return path
+
+
+def _board_flags(target: Target, architecture: Architecture) -> tuple[str, ...]:
+    if target.libc not in architecture.libc:
+        raise Unavailable(f"{target.name}: libc {target.libc!r}, allowed are {', '.join(architecture.libc)}")
+    return (*architecture.libc[target.libc], *target.flags, target.optimize, *architecture.flags, *COMMON_FLAGS)
+
+
+def _is_library(source: Path) -> bool:
+    """Tell whether a source is a kernel or the interpreter's: those know no board, so boards share their objects."""
+    return source.resolve().is_relative_to((micro_folder() / "src").resolve())
+
+
+def _defines(target: Target) -> tuple[str, ...]:
+    numbers = {
+        "OPC_CLOCK_HZ": target.clock_hz,
+        "OPC_IO_BYTES": target.io_bytes,
+        "OPC_MODEL_BYTES": target.model_bytes,
+        "OPC_ARENA_BYTES": target.arena_bytes,
+    }
+    return tuple(f"-D{name}={value}u" for name, value in numbers.items())
+
+
+def _link_script(target: Target) -> str:
+    numbers = {
+        "FLASH_ORIGIN": target.flash.origin,
+        "FLASH_BYTES": target.flash.bytes,
+        "RAM_ORIGIN": target.ram.origin,
+        "RAM_BYTES": target.ram.bytes,
+        "GUARD_BYTES": target.guard_bytes,
+        "STACK_BYTES": target.stack_bytes,
+        "MAIN_STACK_BYTES": target.main_stack_bytes,
+    }
+    own, common = (place / "link.ld.in" for place in (architecture_folder(target.architecture), folder() / "common"))
+    text = (own if own.is_file() else common).read_text()
+    for name, value in numbers.items():
+        text = text.replace(f"@{name}@", hex(value))
+    return text
+
+
+def _compile(command: Sequence[str], base: str, source: Path) -> Path:
+    key = _digest([base.encode(), source.name.encode(), source.read_bytes()])
+    path = cache_root() / "objects" / f"{source.stem}-{key}.o"
+    return _publish(path, lambda temporary: _run([*command, "-c", str(source), "-o", str(temporary)]))
+
+
+def _link(command: Sequence[str], script: str, place: Path) -> None:
+    place.mkdir()
+    (place / "link.ld").write_text(script)
+    elf = place / "firmware.elf"
+    _run([*command, f"-T{place / 'link.ld'}", f"-Wl,-Map={place / 'firmware.map'}", "-o", str(elf)])
+    (place / "symbols.json").write_text(json.dumps(read_symbols(elf)))
+
+
+def _publish(path: Path, make: Callable[[Path], object]) -> Path:
+    """Make a file or folder beside `path` and rename it there; another process may have been faster."""
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as work:
+        fresh = Path(work) / path.name
+        make(fresh)
+        try:
+            fresh.rename(path)
+        except OSError:
+            if not path.exists():
+                raise
+    return path
+
+
+def _run(command: Sequence[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if _REASON.search(line)]
+        reason = min(lines or done.stderr.splitlines()[:1] or ["no message"], key=lambda line: "collect2" in line)
+        raise BuildFailed(f"{Path(command[0]).name} failed with status {done.returncode}: {reason.strip()}")
+
+
+def _identity(tool: str) -> bytes:
+    found = Path(tool).resolve()
+    status = found.stat()
+    return f"{found} {status.st_size} {status.st_mtime_ns}".encode()
+
+
+def _digest(parts: Sequence[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.hexdigest()[:24]
