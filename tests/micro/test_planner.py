@@ -13,7 +13,7 @@ from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
 from opconform.harness.isolate import Executor
 from opconform.harness.model import Produced
 
-OK, NO_MEMORY = 0, 4
+OK, INVALID_MODEL, NO_MEMORY = 0, 2, 4
 
 
 def chain(length: int, elements: int, keep: bool = False) -> bytes:
@@ -44,6 +44,20 @@ def try_open(library: ctypes.CDLL, model: bytes, arena_bytes: int) -> tuple[int,
     return status, used
 
 
+def needed(library: ctypes.CDLL, model: bytes, work_bytes: int) -> tuple[int, int]:
+    """Return the status of opc_arena_needed and the bytes that it tells."""
+    file, at = aligned(len(model))
+    work, base = aligned(work_bytes)
+    ctypes.memmove(at, model, len(model))
+    registry = ctypes.c_char.in_dll(library, "opc_registry_all")
+    address, size = ctypes.c_void_p, ctypes.c_size_t
+    library.opc_arena_needed.argtypes = (address, size, address, size, address, address)
+    told = ctypes.c_uint32()
+    status = library.opc_arena_needed(at, len(model), base, work_bytes, ctypes.addressof(registry), ctypes.byref(told))
+    del file, work
+    return status, told.value
+
+
 def arena_of(executor: Executor, model: bytes, elements: int) -> int:
     outcome = executor.execute(model, [(np.ones(elements, np.float32),)])
     assert isinstance(outcome, Produced), outcome
@@ -57,6 +71,46 @@ def test_an_arena_of_the_used_size_suffices_and_one_less_does_not(library: ctype
     assert try_open(library, model, used) == (OK, used)
     for less in (8, 16, used // 2, used - 8, used):
         assert try_open(library, model, used - less)[0] == NO_MEMORY
+
+
+@pytest.mark.parametrize("model", [chain(1, 8), chain(12, 3), chain(3, 100_000), chain(5, 10_000, keep=True)])
+def test_what_a_model_needs_is_told_without_that_arena(library: ctypes.CDLL, model: bytes) -> None:
+    status, used = try_open(library, model, 1 << 20)
+    assert status == OK
+    assert needed(library, model, 4096) == (OK, used)
+    assert needed(library, model, 64) == (NO_MEMORY, 0)
+
+
+def test_an_arena_that_is_too_small_for_the_tensors_tells_what_is_needed(library: ctypes.CDLL) -> None:
+    model = chain(3, 10_000)
+    used = try_open(library, model, 1 << 20)[1]
+    assert try_open(library, model, used // 2) == (NO_MEMORY, used)
+    assert try_open(library, model, used // 2 + 3) == (NO_MEMORY, used)
+
+
+def test_a_model_with_an_error_needs_nothing(library: ctypes.CDLL) -> None:
+    assert needed(library, chain(1, 8).replace(b"TFL3", b"TFL2"), 4096) == (INVALID_MODEL, 0)
+
+
+def test_opening_takes_no_more_than_running(library: ctypes.CDLL) -> None:
+    # The planner's own records lie where the tensors will be.
+    elements = 4096
+    node, cell, graph, alignment = 64, 48, 64, 64
+    used = try_open(library, chain(12, elements), 1 << 20)[1]
+    assert used <= 4 * elements + 12 * node + 13 * cell + graph + alignment
+
+
+def test_variables_do_not_share_with_anything(checked: Executor) -> None:
+    tensors = (
+        TensorDef("x", "float32", (4,)),
+        TensorDef("v", "float32", (4,), variable=True),
+        TensorDef("y", "float32", (4,)),
+        TensorDef("z", "float32", (4,)),
+    )
+    nodes = (Node("ADD", (0, 1), (2,)), Node("ADD", (2, 1), (3,)))
+    outcome = checked.execute(write_model([Graph(tensors, nodes, (0,), (2, 3))]), [(np.ones(4, np.float32),)] * 2)
+    assert isinstance(outcome, Produced)
+    assert [[output.tolist() for output in vector] for vector in outcome.outputs] == [[[1] * 4, [1] * 4]] * 2
 
 
 def test_a_chain_runs_in_one_buffer(checked: Executor) -> None:

@@ -94,6 +94,11 @@ opc_status opc_open(opc_interpreter *it, const void *model, size_t model_bytes, 
  * what a large enough arena must have, or 0 when opc_open did not get far enough to know. */
 uint32_t opc_arena_used(const opc_interpreter *it);
 
+/* The same without that arena: `work` (16-aligned) only has to hold the interpreter's records, a few kilobytes, and not
+ * the tensors; no kernel runs. OPC_NO_MEMORY: more work space is needed to tell; other errors are those of opc_open. */
+opc_status opc_arena_needed(const void *model, size_t model_bytes, void *work, size_t work_bytes,
+                            const opc_registry *registry, uint32_t *bytes);
+
 uint32_t opc_model_input_count(const opc_interpreter *it);
 uint32_t opc_model_output_count(const opc_interpreter *it);
 

@@ -24,7 +24,7 @@ static bool planned(const opc_interpreter *it, const void *data) {
 static void allow_tensors(const opc_interpreter *it, const graph *g, fb_vector slots, bool written) {
     for (uint32_t i = 0; i < *slots; i++) {
         opc_tensor t;
-        if (view_cell(cell_of(g->cells, slots, i), &t) && planned(it, t.data)) {
+        if (view_of(g->cells, slots, i, &t) && planned(it, t.data)) {
             allow(t.data, t.bytes, written);
         }
     }

@@ -56,7 +56,7 @@ opc_status opc_set_dims(opc_node *node, uint32_t i, uint32_t rank, const int32_t
     }
     const uint32_t elements = elements_of(rank, dims);
     int32_t *own = (int32_t *)(uintptr_t)c->dims; /* in the arena once the cell is dynamic */
-    if ((c->flags & CELL_HIDDEN) != 0) {
+    if (c->data == NULL) {                        /* prepare */
         if (elements > MAX_ELEMENTS) {
             return OPC_FAIL(node, OPC_INVALID_MODEL, "huge output");
         }

@@ -12,15 +12,20 @@ static opc_status blame(opc_interpreter *it, const graph *g, const opc_node *nod
 
 /* Types without a fixed size cannot be moved by this interpreter. */
 static bool storable(const cell *c) {
-    return dtype_half_bytes(c->dtype) != 0;
+    return dtype_half_bytes[c->dtype] != 0;
+}
+
+/* Constants, variables, and what the caller or an earlier node writes. */
+static bool known(const cell *c) {
+    return c->data != NULL || (c->flags & (CELL_WRITTEN | OPC_VARIABLE)) != 0;
 }
 
 /* Mark what a node or the caller writes; a tensor has one writer. */
 static opc_status claim(opc_interpreter *it, cell *c) {
-    if (c->data != NULL || (c->flags & CELL_WRITTEN) != 0) {
+    if (known(c)) {
         return fail(it, WHY_WRITERS);
     }
-    c->flags |= CELL_WRITTEN | CELL_HIDDEN;
+    c->flags |= CELL_WRITTEN;
     return OPC_OK;
 }
 
@@ -39,7 +44,7 @@ static opc_status check_results(opc_interpreter *it, const graph *g) {
         if (!storable(c)) {
             return fail(it, WHY_SIZELESS);
         }
-        if (c->data == NULL && (c->flags & CELL_WRITTEN) == 0) {
+        if (!known(c)) {
             return fail(it, WHY_OUTPUT_NOT_WRITTEN);
         }
     }
@@ -79,7 +84,7 @@ static opc_status check_inputs(const opc_node *node) {
         if (c == NULL) {
             continue;
         }
-        if (c->data == NULL && (c->flags & CELL_WRITTEN) == 0) {
+        if (!known(c)) {
             if (c->elements != 0) {
                 return fail(node->it, WHY_NOT_WRITTEN);
             }

@@ -37,6 +37,7 @@ opc_status opc_open(opc_interpreter *it, const void *model, size_t model_bytes, 
     }
     it->file_bytes = (uint32_t)model_bytes;
     it->arena_bytes = arena_bytes > MAX_BYTES ? MAX_BYTES : (uint32_t)arena_bytes;
+    it->arena_bytes &= ~UINT32_C(7); /* so that what is reported as used is enough */
     it->tail = it->arena_bytes;
     const opc_status status = parse_model(it);
     return status == OPC_OK ? open_parsed(it) : status;
@@ -48,6 +49,14 @@ uint32_t opc_arena_used(const opc_interpreter *it) {
     }
     const uint32_t running = it->head + it->arena_bytes - it->tail;
     return running > it->peak ? running : it->peak;
+}
+
+opc_status opc_arena_needed(const void *model, size_t model_bytes, void *work, size_t work_bytes,
+                            const opc_registry *registry, uint32_t *bytes) {
+    opc_interpreter it;
+    const opc_status status = opc_open(&it, model, model_bytes, work, work_bytes, registry);
+    *bytes = opc_arena_used(&it);
+    return *bytes != 0 ? OPC_OK : status;
 }
 
 opc_status opc_invoke(opc_interpreter *it) {
@@ -66,7 +75,7 @@ void opc_set_budget(opc_interpreter *it, uint32_t nodes) {
 static void reset_graph(const graph *g) {
     for (uint32_t k = 0; k < g->cell_count; k++) {
         const cell *c = &g->cells[k];
-        if ((c->flags & OPC_VARIABLE) != 0) {
+        if ((c->flags & OPC_VARIABLE) != 0 && c->data != NULL) {
             memset(c->data, 0, cell_bytes(c));
         }
     }

@@ -34,19 +34,14 @@ enum { BUFFER_DATA = 0, BUFFER_OFFSET = 1 };
 #define MAX_TENSOR_BYTES (UINT32_C(1) << 30)
 #define MAX_DEPTH 4
 
-/* Flags of a cell beyond those of a view (OPC_CONSTANT, OPC_VARIABLE, OPC_DYNAMIC). */
-enum {
-    CELL_WRITTEN = 16, /* the caller or a node writes it: the planner gives it an address */
-    CELL_HIDDEN = 32   /* views do not show its data: it has no address yet, or is a resource */
-};
-enum { VIEW_FLAGS = 7 };
+/* Flag of a cell beyond those of a view: the caller or a node writes it, so the planner gives it an address. */
+enum { CELL_WRITTEN = 16 };
 
 /* One tensor: all that a view of it needs, so that views are cheap while running. */
 typedef struct cell {
-    void *data;          /* NULL: nothing writes it. Belongs to the planner while WRITTEN and HIDDEN. Of a resource
-                          * tensor: the resource. */
-    const int32_t *dims; /* in the file, or set by a kernel: then the elements that memory was planned for follow at
-                          * [OPC_MAX_RANK] */
+    void *data; /* what views show. Of a resource tensor: the resource */
+    /* In the file, or set by a kernel: then the elements that memory was planned for follow at [OPC_MAX_RANK]. */
+    const int32_t *dims;
     fb_vector scales;
     fb_vector zeros; /* its elements have 8 bytes */
     uint32_t elements;
@@ -138,18 +133,24 @@ static inline int32_t index_at(fb_vector v, uint32_t i) {
     return (int32_t)v[1 + i];
 }
 
+/* Half bytes of an element by dtype; 0 for types without a fixed size. The verifier has refused larger dtypes. */
+extern const uint8_t dtype_half_bytes[OPC_BFLOAT16 + 1];
+
+static inline uint32_t cell_bytes(const cell *c) {
+    /* elements <= 2^26 */
+    return (c->elements * dtype_half_bytes[c->dtype] + 1) >> 1;
+}
+
 /* verify.c: everything that does not need a kernel; makes the records of all graphs. */
 opc_status parse_model(opc_interpreter *it);
 /* Product of the dimensions, or UINT32_MAX when one is negative or the elements are too many. */
 uint32_t elements_of(uint32_t rank, const int32_t *dims);
 
 /* tensors.c */
-bool view_cell(const cell *c, opc_tensor *view);
 /* The cell that element i of a vector of indices names; NULL when absent. */
 cell *cell_of(cell *cells, fb_vector v, uint32_t i);
-/* Half bytes of an element of the dtype; 0 for types without a fixed size. */
-uint32_t dtype_half_bytes(uint8_t dtype);
-uint32_t cell_bytes(const cell *c);
+/* A view of it; false, and zeros, when absent. */
+bool view_of(cell *cells, fb_vector v, uint32_t i, opc_tensor *view);
 
 /* arena.c */
 void *arena_alloc(opc_interpreter *it, uint32_t bytes);

@@ -7,12 +7,11 @@
 /* The memory of a tensor, of several that share it, or of the scratch of a node. Entries grow down from the end of the
  * free arena, where nothing lives yet. */
 typedef struct entry {
-    uint32_t bytes;  /* 0: placed entry of an empty tensor, or taken: see `next` */
+    uint32_t bytes;
     uint32_t offset; /* UNPLACED until placed */
     uint16_t first;
     uint16_t last;
     uint16_t next; /* placed entries in the order of their offsets */
-    uint16_t unused;
 } entry;
 
 enum { LAST_SHIFT = 16 };
@@ -58,8 +57,8 @@ static uint32_t add_entry(plan *p, uint32_t bytes, uint32_t first, uint32_t last
         p->count = NONE + 1;
         return 0;
     }
-    const entry fresh = {
-        (bytes + 7U) & ~UINT32_C(7), UNPLACED, (uint16_t)first, (uint16_t)(last > first ? last : first), NONE, 0};
+    const entry fresh = {(bytes + 7U) & ~UINT32_C(7), UNPLACED, (uint16_t)first,
+                         (uint16_t)(last > first ? last : first), NONE};
     *entry_at(p, number) = fresh;
     p->count = number + 1;
     return number;
@@ -92,15 +91,23 @@ static bool join(plan *p, const opc_node *node, uint32_t time, uint32_t in, cell
     return true;
 }
 
-static void add_outputs(plan *p, const opc_node *node, uint32_t time) {
+/* May output k lie on an input, and does it? */
+static bool joined(plan *p, const opc_node *node, uint32_t time, uint32_t k, cell *to) {
     const uint8_t flags = node->op->flags;
-    const bool pairs = (flags & OPC_INPLACE_PAIRS) != 0;
+    if ((flags & OPC_INPLACE_PAIRS) != 0) {
+        return join(p, node, time, k, to, true);
+    }
+    if (k != 0) {
+        return false;
+    }
+    return ((flags & OPC_INPLACE_INPUT0) != 0 && join(p, node, time, 0, to, false)) ||
+           ((flags & OPC_INPLACE_INPUT1) != 0 && join(p, node, time, 1, to, false));
+}
+
+static void add_outputs(plan *p, const opc_node *node, uint32_t time) {
     for (uint32_t k = 0; k < *node->outputs; k++) {
         cell *to = cell_of(node->cells, node->outputs, k);
-        const bool any = pairs || k == 0;
-        if (planned(to) &&
-            !(any && (pairs || (flags & OPC_INPLACE_INPUT0) != 0) && join(p, node, time, k, to, pairs)) &&
-            !(k == 0 && (flags & OPC_INPLACE_INPUT1) != 0 && join(p, node, time, 1, to, false))) {
+        if (planned(to) && !joined(p, node, time, k, to)) {
             add_tensor(p, to, time);
         }
     }
@@ -176,9 +183,6 @@ static void publish(const plan *p, const graph *g) {
         if (planned(c)) {
             c->data = (void *)(base + entry_at(p, note_of(c) & NONE)->offset);
         }
-        if (c->dtype != OPC_RESOURCE) {
-            c->flags &= (uint8_t)~CELL_HIDDEN;
-        }
     }
     for (uint32_t i = 0; i < g->node_count; i++) {
         opc_node *node = &g->nodes[i];
@@ -188,7 +192,24 @@ static void publish(const plan *p, const graph *g) {
     }
 }
 
+/* Variables keep their memory for good, beside the records. */
+static bool add_variables(opc_interpreter *it, const graph *g) {
+    for (uint32_t i = 0; i < g->cell_count; i++) {
+        cell *c = &g->cells[i];
+        if ((c->flags & OPC_VARIABLE) != 0) {
+            c->data = arena_alloc(it, cell_bytes(c));
+            if (c->data == NULL) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 opc_status plan_graph(opc_interpreter *it, const graph *g) {
+    if (!add_variables(it, g)) {
+        return fail(it, WHY_MEMORY);
+    }
     plan p = {.it = it, .top = (entry *)(void *)(it->arena + it->tail), .head = NONE};
     add_entries(&p, g);
     if (p.count > NONE || !place_all(&p) || it->head + p.high > MAX_TENSOR_BYTES) {

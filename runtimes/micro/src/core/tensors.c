@@ -4,29 +4,26 @@
 #include "fixedpoint.h"
 #include "model.h"
 
-uint32_t dtype_half_bytes(uint8_t dtype) {
-    static const uint8_t half_bytes[OPC_BFLOAT16 + 1] = {
-        [OPC_FLOAT32] = 8, [OPC_FLOAT16] = 4, [OPC_INT32] = 8,  [OPC_UINT8] = 2,      [OPC_INT64] = 16,
-        [OPC_BOOL] = 2,    [OPC_INT16] = 4,   [OPC_INT8] = 2,   [OPC_COMPLEX64] = 16, [OPC_FLOAT64] = 16,
-        [OPC_UINT64] = 16, [OPC_UINT32] = 8,  [OPC_UINT16] = 4, [OPC_INT4] = 1,       [OPC_BFLOAT16] = 4};
-    return dtype < sizeof half_bytes ? half_bytes[dtype] : 0;
-}
+const uint8_t dtype_half_bytes[] = {
+    [OPC_FLOAT32] = 8, [OPC_FLOAT16] = 4, [OPC_INT32] = 8,  [OPC_UINT8] = 2,      [OPC_INT64] = 16,
+    [OPC_BOOL] = 2,    [OPC_INT16] = 4,   [OPC_INT8] = 2,   [OPC_COMPLEX64] = 16, [OPC_FLOAT64] = 16,
+    [OPC_UINT64] = 16, [OPC_UINT32] = 8,  [OPC_UINT16] = 4, [OPC_INT4] = 1,       [OPC_BFLOAT16] = 4};
 
 uint32_t opc_dtype_bytes(uint8_t dtype) {
-    return dtype_half_bytes(dtype) >> 1;
+    return dtype < sizeof dtype_half_bytes ? dtype_half_bytes[dtype] >> 1U : 0;
 }
 
-uint32_t cell_bytes(const cell *c) {
-    /* elements <= 2^26 */
-    return (c->elements * dtype_half_bytes(c->dtype) + 1) >> 1;
+cell *cell_of(cell *cells, fb_vector v, uint32_t i) {
+    return i < *v && index_at(v, i) >= 0 ? &cells[index_at(v, i)] : NULL;
 }
 
-bool view_cell(const cell *c, opc_tensor *view) {
+bool view_of(cell *cells, fb_vector v, uint32_t i, opc_tensor *view) {
+    const cell *c = cell_of(cells, v, i);
     if (c == NULL) {
         memset(view, 0, sizeof *view);
         return false;
     }
-    view->data = (c->flags & CELL_HIDDEN) != 0 ? NULL : c->data;
+    view->data = c->data;
     view->dims = c->dims;
     view->scales = (const uint8_t *)(c->scales + 1);
     view->zeros = (const uint8_t *)(c->zeros + 1);
@@ -37,12 +34,8 @@ bool view_cell(const cell *c, opc_tensor *view) {
     view->axis = c->axis;
     view->dtype = c->dtype;
     view->rank = c->rank;
-    view->flags = c->flags & VIEW_FLAGS;
+    view->flags = c->flags;
     return true;
-}
-
-cell *cell_of(cell *cells, fb_vector v, uint32_t i) {
-    return i < *v && index_at(v, i) >= 0 ? &cells[index_at(v, i)] : NULL;
 }
 
 uint32_t opc_input_count(const opc_node *node) {
@@ -53,11 +46,11 @@ uint32_t opc_output_count(const opc_node *node) {
 }
 
 bool opc_input(const opc_node *node, uint32_t i, opc_tensor *view) {
-    return view_cell(cell_of(node->cells, node->inputs, i), view);
+    return view_of(node->cells, node->inputs, i, view);
 }
 
 bool opc_output(const opc_node *node, uint32_t i, opc_tensor *view) {
-    return view_cell(cell_of(node->cells, node->outputs, i), view);
+    return view_of(node->cells, node->outputs, i, view);
 }
 
 void *opc_input_data(const opc_node *node, uint32_t i) {
@@ -76,12 +69,12 @@ static const graph *graph_of(const opc_interpreter *it, int32_t g) {
 
 bool opc_model_input(const opc_interpreter *it, uint32_t i, opc_tensor *view) {
     const graph *g = graph_of(it, 0);
-    return view_cell(cell_of(g->cells, g->inputs, i), view);
+    return view_of(g->cells, g->inputs, i, view);
 }
 
 bool opc_model_output(const opc_interpreter *it, uint32_t i, opc_tensor *view) {
     const graph *g = graph_of(it, 0);
-    return view_cell(cell_of(g->cells, g->outputs, i), view);
+    return view_of(g->cells, g->outputs, i, view);
 }
 
 uint32_t opc_model_input_count(const opc_interpreter *it) {
@@ -100,19 +93,24 @@ uint32_t opc_subgraph_output_count(const opc_node *node, int32_t g) {
 
 bool opc_subgraph_input(const opc_node *node, int32_t g, uint32_t i, opc_tensor *view) {
     const graph *callee = graph_of(node->it, g);
-    return view_cell(cell_of(callee->cells, callee->inputs, i), view);
+    return view_of(callee->cells, callee->inputs, i, view);
 }
 
 bool opc_subgraph_output(const opc_node *node, int32_t g, uint32_t i, opc_tensor *view) {
     const graph *callee = graph_of(node->it, g);
-    return view_cell(cell_of(callee->cells, callee->outputs, i), view);
+    return view_of(callee->cells, callee->outputs, i, view);
+}
+
+/* Vectors of the file are 4-aligned, and no target is big-endian: constants are read in place, too. */
+static uint32_t word_at(const uint8_t *vector, uint32_t i) {
+    return ((const uint32_t *)(const void *)vector)[i];
 }
 
 float opc_scale(const opc_tensor *t, uint32_t c) {
     const uint32_t at = t->scale_count == 1 ? 0 : c;
     float scale = 0.0f;
     if (at < t->scale_count) {
-        const uint32_t bits = fb_load32(t->scales + 4 * at);
+        const uint32_t bits = word_at(t->scales, at);
         memcpy(&scale, &bits, sizeof scale);
     }
     return scale;
@@ -120,7 +118,7 @@ float opc_scale(const opc_tensor *t, uint32_t c) {
 
 bool opc_has_scale(const opc_tensor *t, uint32_t c) {
     const uint32_t at = t->scale_count == 1 ? 0 : c;
-    return at < t->scale_count && fb_load32(t->scales + 4 * at) != 0;
+    return at < t->scale_count && word_at(t->scales, at) != 0;
 }
 
 int32_t opc_zero_point(const opc_tensor *t, uint32_t c) {
@@ -128,8 +126,8 @@ int32_t opc_zero_point(const opc_tensor *t, uint32_t c) {
     if (at >= t->zero_count) {
         return 0;
     }
-    const int32_t low = (int32_t)fb_load32(t->zeros + 8 * at);
-    const int32_t high = (int32_t)fb_load32(t->zeros + 8 * at + 4);
+    const int32_t low = (int32_t)word_at(t->zeros, 2 * at);
+    const int32_t high = (int32_t)word_at(t->zeros, 2 * at + 1);
     if (high == low >> 31) {
         return low;
     }

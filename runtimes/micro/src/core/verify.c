@@ -78,16 +78,19 @@ static opc_status parse_data(opc_interpreter *it, uint32_t tensor, cell *c) {
     if (*data != 0 && (variable || *data < bytes)) {
         return fail(it, variable ? WHY_VARIABLE_DATA : WHY_BUFFER_SHORT);
     }
-    c->flags = variable ? OPC_VARIABLE | CELL_HIDDEN : OPC_CONSTANT;
+    c->flags = variable ? OPC_VARIABLE : OPC_CONSTANT;
+    if (variable) {
+        return OPC_OK; /* memory comes with the plan */
+    }
     /* The slot serves constants too; nothing writes through it, since no node may have a constant output. */
     c->data = (void *)(uintptr_t)(data + 1);
     /* Vectors are 4-aligned, so that only elements of 8 bytes can be unaligned. */
-    if (variable || (((uintptr_t)c->data & 4U) != 0 && dtype_half_bytes(c->dtype) == 16)) {
+    if (((uintptr_t)c->data & 4U) != 0 && dtype_half_bytes[c->dtype] == 16) {
         c->data = arena_alloc(it, bytes);
         if (c->data == NULL) {
             return fail(it, WHY_MEMORY);
         }
-        memcpy(c->data, data + 1, variable ? 0 : bytes);
+        memcpy(c->data, data + 1, bytes);
     }
     return OPC_OK;
 }
