@@ -302,8 +302,8 @@ INPUTS: dict[str, tuple[bytes, tuple[Array, ...], tuple[Array, ...]]] = {
     ),
     "dimensions of another tensor": (
         one("FILL", [tensor((1,), "int32"), tensor(())], tensor((2,))),
-        (index([-2]), np.float32(3)),
-        (index([2]), np.float32(3)),
+        (index([-2]), np.array(3, np.float32)),
+        (index([2]), np.array(3, np.float32)),
     ),
     "an axis beyond the rank": (
         one("EXPAND_DIMS", [tensor((4,)), tensor((), "int32")], tensor((1, 4))),
