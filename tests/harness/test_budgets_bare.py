@@ -14,8 +14,8 @@ from opconform.harness import budgets
 from opconform.harness.budgets_bare import DECLARED, foreign
 from opconform.harness.budgets_elf import read_graph
 from opconform.harness.cli import size
-from opconform.targets.cortex_m import build, modelimage
-from opconform.targets.cortex_m.boards import load_target, target_names
+from opconform.targets import build, modelimage
+from opconform.targets.boards import load_target, target_names
 
 BOARDS = target_names() if os.environ.get("OPCONFORM_BOARDS") == "all" else ("cortex-m0", "cortex-m4")
 BOARD = "cortex-m4"
@@ -39,7 +39,7 @@ def found(place: Path, top: str = "", body: str = "", extra: Sequence[str] = ())
     """Return what is wrong with the image of the worker with one kernel of this text."""
     (place / "bad.c").write_text(KERNEL.replace("@TOP@", top).replace("@BODY@", body))
     target, table = load_target(BOARD), build.registry_source(("bad",))
-    sources = (*build.platform_sources(), *build.core_sources(), place / "bad.c", table)
+    sources = (*build.platform_sources(target), *build.core_sources(), place / "bad.c", table)
     image = build.link_image(target, build.compile_objects(target, sources), (*budgets.LINK, *extra))
     return foreign(image.elf, read_graph(image.elf, image.map))
 
@@ -93,5 +93,5 @@ def test_the_command_fails_with_what_was_found(
 
 def test_every_declared_variable_has_a_reason_and_a_source() -> None:
     declared: Mapping[str, str] = DECLARED
-    sources = {path.stem for path in build.platform_sources()} | {"worker", "standalone", "buffer"}
+    sources = {path.stem for path in build.platform_sources(load_target(BOARD))} | {"worker", "standalone", "buffer"}
     assert all(name.partition(":")[0] in sources and reason for name, reason in declared.items())
