@@ -26,7 +26,7 @@ static void plan(job *j, const opc_conv *c, bool depthwise) {
     j->set.channel_step = depthwise ? 1 : j->set.taps;
     j->set.tap_step = depthwise ? c->out_channels : 1;
     j->bytes = opc_panel_bytes(j->set.taps, j->set.tap_step);
-    j->direct = positions == 1;
+    j->direct = positions == 1 && opc_panel_reads(j->set.taps) == j->set.taps;
     const uint32_t wanted = (c->group_out + OPC_LANES - 1) / OPC_LANES;
     const uint32_t fit = ROOM / (j->bytes + (uint32_t)sizeof(opc_panel));
     j->most = j->direct || fit < 2 ? 1 : fit < MOST ? fit : MOST;
@@ -37,7 +37,7 @@ void opc_conv_plan_s8(opc_node *node, const opc_conv *c, bool depthwise) {
     job j;
     plan(&j, c, depthwise);
     /* At most 2^3 * 2^12 when there are several, else at most 2^30 + 2^30 + 2^7. */
-    opc_scratch(node, j.most * (j.bytes + (uint32_t)sizeof(opc_panel)) + (j.direct ? 0 : j.set.taps));
+    opc_scratch(node, j.most * (j.bytes + (uint32_t)sizeof(opc_panel)) + (j.direct ? 0 : opc_panel_reads(j.set.taps)));
 }
 
 /* Copy n bytes, a word at a time: windows are too short for the call of a library function to pay. */
@@ -97,22 +97,19 @@ static void gather(const job *j, const int8_t *image, opc_taps ty, opc_taps tx) 
     fill(to, (uint32_t)(w->y.size - ty.end) * row, j->set.zero_x);
 }
 
+/* One row of outputs. */
 static void run_row(const job *j, const int8_t *image, int32_t oy, int8_t *y) {
     const opc_conv *c = j->c;
     const opc_taps ty = clip(&c->window.y, oy);
-    const int8_t *x = j->patch;
-    uint32_t step = 0;
     if (j->direct) {
-        step = (uint32_t)c->window.x.stride * c->in_channels;
-        x = image + (uint32_t)(ty.start * c->window.x.input) * c->in_channels;
+        const int8_t *x = image + (uint32_t)(ty.start * c->window.x.input) * c->in_channels;
+        opc_panel_run(&j->set, j->panels, x, y, (uint32_t)c->window.x.output);
+        return;
     }
-    for (int32_t ox = 0; ox < c->window.x.output; ox++, x += step, y += c->out_channels) {
-        if (!j->direct) {
-            gather(j, image, ty, clip(&c->window.x, ox));
-        }
-        int8_t *to = y;
-        for (uint32_t i = 0; i < j->count; i++, to += OPC_LANES) {
-            opc_panel_run(&j->set, &j->panels[i], x, to);
+    for (int32_t ox = 0; ox < c->window.x.output; ox++, y += c->out_channels) {
+        gather(j, image, ty, clip(&c->window.x, ox));
+        for (uint32_t i = 0; i < j->count; i++) {
+            opc_panel_run(&j->set, &j->panels[i], j->patch, y + i * OPC_LANES, 1);
         }
     }
 }
@@ -126,11 +123,12 @@ static uint32_t load(job *j, uint32_t o) {
         int32_t sums[OPC_LANES];
         p->lanes = end - o < OPC_LANES ? end - o : OPC_LANES;
         opc_panel_pack(&j->set, p, opc_i8(&c->w) + o * j->set.channel_step, j->room + j->count * j->bytes, sums);
-        p->quick = true;
+        p->quick = p->lanes == OPC_LANES;
         for (uint32_t k = 0; k < p->lanes; k++) {
             const int32_t bias = c->b.data == NULL ? 0 : opc_i32(&c->b)[o + k];
-            p->lane[k] = opc_lane_of(opc_conv_multiplier(c, o + k), opc_sub32(bias, opc_mul32(j->set.zero_x, sums[k])));
-            p->quick = p->quick && p->lane[k].half != 0;
+            const int32_t base = opc_sub32(bias, opc_mul32(j->set.zero_x, sums[k]));
+            p->lane[k] = opc_lane_of(opc_conv_multiplier(c, o + k), base, j->set.zero_y);
+            p->quick = p->quick && opc_lane_is_quick(&p->lane[k]);
         }
         o += p->lanes;
     }
@@ -142,8 +140,8 @@ void opc_conv_run_s8(const opc_node *node, const opc_conv *c, bool depthwise, in
     plan(&j, c, depthwise);
     j.set.zero_x = opc_zero_point(&c->x, 0);
     j.set.zero_y = opc_zero_point(&c->y, 0);
-    j.set.lo = lo;
-    j.set.hi = hi;
+    j.set.in_step = (uint32_t)c->window.x.stride * c->in_channels;
+    j.set.out_step = c->out_channels;
     j.panels = opc_scratch_data(node);
     j.room = (uint8_t *)(j.panels + j.most);
     j.patch = (int8_t *)(j.room + j.most * j.bytes);
@@ -159,4 +157,5 @@ void opc_conv_run_s8(const opc_node *node, const opc_conv *c, bool depthwise, in
             }
         }
     }
+    opc_clamp_s8((int8_t *)c->y.data, c->y.elements, lo, hi);
 }

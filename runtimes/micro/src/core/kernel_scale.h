@@ -3,10 +3,48 @@
 #define OPCONFORM_KERNEL_SCALE_H
 
 #include "fixedpoint.h"
+#include "kernel_simd.h"
 #include "kernel_util.h"
 
-/* One output channel: what is added to the sum, then the factor. Quick factors are those below 1/4 (shift <= -2):
- * `half` is 2^(-shift - 2) and `shift` is -shift - 1. For the others half is 0 and shift is as in opc_multiplier. */
+#ifdef OPC_MVE
+#include <arm_mve.h>
+#endif
+
+#ifdef OPC_MVE
+
+/* One output channel: what is added to the sum, then mantissa * 2^(left + right - 31), left >= 0 >= right. */
+typedef struct opc_lane {
+    int32_t base;
+    int32_t mantissa;
+    int32_t left;
+    int32_t right;
+} opc_lane;
+
+static inline opc_lane opc_lane_of(opc_multiplier m, int32_t base, int32_t zero) {
+    (void)zero;
+    const opc_lane lane = {base, m.mantissa, m.shift > 0 ? m.shift : 0, m.shift > 0 ? 0 : m.shift};
+    return lane;
+}
+
+static inline bool opc_lane_is_quick(const opc_lane *lane) {
+    (void)lane;
+    return true;
+}
+
+/* Four lanes as vld4q_s32 reads them. srdhm is one instruction; rdbpot is a shift that rounds halves up, with 1 taken
+ * off negative values first, unless nothing is shifted out: then `right` is 0 and has no sign. */
+static inline int32x4_t opc_scale_four(int32x4_t acc, int32x4x4_t lane) {
+    acc = vshlq_s32(vaddq_s32(acc, lane.val[0]), lane.val[2]);
+    acc = vqrdmulhq_s32(acc, lane.val[1]);
+    acc = vaddq_s32(acc, vshrq_n_s32(vandq_s32(acc, lane.val[3]), 31));
+    return vrshlq_s32(acc, lane.val[3]);
+}
+
+#else
+
+/* One output channel: what is added to the sum, then the factor. Quick factors have 2 <= -shift <= 22: `shift` is
+ * -shift - 1, and `half` is 2^(-shift - 2) with the output's zero point, shifted the same, on top. For the others half
+ * is 0 and shift is as in opc_multiplier. */
 typedef struct opc_lane {
     int32_t base;
     int32_t mantissa;
@@ -14,30 +52,48 @@ typedef struct opc_lane {
     int32_t shift;
 } opc_lane;
 
-static inline opc_lane opc_lane_of(opc_multiplier m, int32_t base) {
-    if (m.mantissa == 0) {
-        m.shift = -2;
+/* -128 <= zero <= 127, so half is at least 2^(right - 2) - 128 * 2^(right - 1): never 0, and below 2^29. */
+static inline opc_lane opc_lane_of(opc_multiplier m, int32_t base, int32_t zero) {
+    const int32_t right = m.mantissa == 0 ? 2 : -m.shift;
+    opc_lane lane = {base, m.mantissa, 0, m.shift};
+    if (right >= 2 && right <= 22) {
+        lane.half = (1 << (uint32_t)(right - 2)) + zero * (1 << (uint32_t)(right - 1));
+        lane.shift = right - 1;
     }
-    const int32_t right = -m.shift;
-    const opc_lane slow = {base, m.mantissa, 0, m.shift};
-    const opc_lane quick = {base, m.mantissa, right < 2 ? 0 : 1 << (uint32_t)(right - 2), right - 1};
-    return right < 2 ? slow : quick;
+    return lane;
 }
 
-/* srdhm followed by rdbpot is, for s = -shift >= 2 and P = x * mantissa, |P| < 2^62:
+static inline bool opc_lane_is_quick(const opc_lane *lane) {
+    return lane->half != 0;
+}
+
+/* Of a quick lane, before the clamp to int8. srdhm followed by rdbpot is, for s = -shift >= 2 and P = x * mantissa:
  *   floor((floor((P + 2^30) / 2^31) - (P < 0) + 2^(s - 1)) / 2^s) = floor((floor((P +- 2^30) / 2^32) + 2^(s - 2)) /
  * 2^(s - 1)) with + for x >= 0 and - for x < 0: halving both sides leaves the odd bit, which only matters below zero,
- * where it is the difference between the two signs. The high word is at most 2^30, and half is at most 2^29. */
+ * where it is the difference between the two signs. |P| < 2^62, so the high word is at most 2^30, and half is below
+ * 2^29. */
 static inline int32_t opc_scale_quick(int32_t x, const opc_lane *lane) {
+    x = opc_add32(x, lane->base);
     const int32_t sign = x >> 31;
     const uint64_t nudge = ((uint64_t)(uint32_t)sign << 32) | (UINT32_C(0x40000000) ^ ((uint32_t)sign << 31));
     const uint64_t sum = (uint64_t)((int64_t)x * lane->mantissa) + nudge;
-    return ((int32_t)(sum >> 32) + lane->half) >> lane->shift;
+    int32_t y = ((int32_t)(sum >> 32) + lane->half) >> lane->shift;
+    OPC_SATURATE_8(y, y);
+    return y;
 }
 
-static inline int32_t opc_scale_any(int32_t x, const opc_lane *lane) {
+/* Of any lane. */
+static inline int32_t opc_scale_any(int32_t x, const opc_lane *lane, int32_t zero) {
     const opc_multiplier m = {lane->mantissa, lane->shift};
-    return lane->half != 0 ? opc_scale_quick(x, lane) : opc_mbqm(x, m);
+    if (lane->half != 0) {
+        return opc_scale_quick(x, lane);
+    }
+    return opc_clamp_sum(opc_mbqm(opc_add32(x, lane->base), m), zero, -128, 127);
 }
+
+#endif
+
+/* The clamp of an activation, once all outputs are there; nothing to do for [-128, 127]. */
+void opc_clamp_s8(int8_t *y, uint32_t count, int32_t lo, int32_t hi);
 
 #endif
