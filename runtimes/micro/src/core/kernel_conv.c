@@ -4,8 +4,9 @@
 
 #include "kernel_panel.h"
 
-/* Memory for panels is shared by as many as fit: a window that must be copied together is copied once for all. */
-enum { ROOM = 3072, MOST = 8 };
+/* Memory for panels is shared by as many as fit: a window that must be copied together is copied once for all. It is
+ * bounded by what the node's tensors take anyway, and by what factors per channel would. */
+enum { ROOM = 3072, MOST = 8, SHARE = 8, PER_CHANNEL = 90 };
 
 typedef struct job {
     const opc_conv *c;
@@ -21,14 +22,19 @@ typedef struct job {
 
 static void plan(job *j, const opc_conv *c, bool depthwise) {
     const uint32_t positions = (uint32_t)c->window.y.size * (uint32_t)c->window.x.size;
+    const uint32_t share = (c->x.bytes + c->y.bytes) / SHARE; /* < 2^28 */
+    const uint32_t own = c->out_channels < ROOM ? PER_CHANNEL * c->out_channels : ROOM;
+    const uint32_t room = share > own ? share : own;
     j->c = c;
     j->set.taps = positions * c->group_in; /* at most the weights */
     j->set.channel_step = depthwise ? 1 : j->set.taps;
     j->set.tap_step = depthwise ? c->out_channels : 1;
-    j->bytes = opc_panel_bytes(j->set.taps, j->set.tap_step);
-    j->direct = positions == 1 && opc_panel_reads(j->set.taps) == j->set.taps;
+    j->set.narrow = false;
+    j->set.narrow = opc_panel_bytes(&j->set) + (uint32_t)sizeof(opc_panel) + j->set.taps > room;
+    j->bytes = opc_panel_bytes(&j->set);
+    j->direct = positions == 1 && opc_panel_reads(&j->set) == j->set.taps;
     const uint32_t wanted = (c->group_out + OPC_LANES - 1) / OPC_LANES;
-    const uint32_t fit = ROOM / (j->bytes + (uint32_t)sizeof(opc_panel));
+    const uint32_t fit = (room < ROOM ? room : ROOM) / (j->bytes + (uint32_t)sizeof(opc_panel));
     j->most = j->direct || fit < 2 ? 1 : fit < MOST ? fit : MOST;
     j->most = wanted < j->most ? wanted : j->most;
 }
@@ -37,7 +43,7 @@ void opc_conv_plan_s8(opc_node *node, const opc_conv *c, bool depthwise) {
     job j;
     plan(&j, c, depthwise);
     /* At most 2^3 * 2^12 when there are several, else at most 2^30 + 2^30 + 2^7. */
-    opc_scratch(node, j.most * (j.bytes + (uint32_t)sizeof(opc_panel)) + (j.direct ? 0 : opc_panel_reads(j.set.taps)));
+    opc_scratch(node, j.most * (j.bytes + (uint32_t)sizeof(opc_panel)) + (j.direct ? 0 : opc_panel_reads(&j.set)));
 }
 
 /* Copy n bytes, a word at a time: windows are too short for the call of a library function to pay. */
@@ -97,19 +103,26 @@ static void gather(const job *j, const int8_t *image, opc_taps ty, opc_taps tx) 
     fill(to, (uint32_t)(w->y.size - ty.end) * row, j->set.zero_x);
 }
 
-/* One row of outputs. */
-static void run_row(const job *j, const int8_t *image, int32_t oy, int8_t *y) {
+/* One image. Where windows are single positions that lie side by side, the whole image is one row. */
+static void run_image(const job *j, const int8_t *image, int8_t *y) {
     const opc_conv *c = j->c;
-    const opc_taps ty = clip(&c->window.y, oy);
-    if (j->direct) {
-        const int8_t *x = image + (uint32_t)(ty.start * c->window.x.input) * c->in_channels;
-        opc_panel_run(&j->set, j->panels, x, y, (uint32_t)c->window.x.output);
-        return;
-    }
-    for (int32_t ox = 0; ox < c->window.x.output; ox++, y += c->out_channels) {
-        gather(j, image, ty, clip(&c->window.x, ox));
-        for (uint32_t i = 0; i < j->count; i++) {
-            opc_panel_run(&j->set, &j->panels[i], j->patch, y + i * OPC_LANES, 1);
+    const opc_window *w = &c->window;
+    const bool flat = j->direct && w->x.stride == 1 && w->y.stride == 1;
+    const uint32_t columns = (uint32_t)w->x.output * (flat ? (uint32_t)w->y.output : 1U);
+    const int32_t rows = flat ? 1 : w->y.output;
+    for (int32_t oy = 0; oy < rows; oy++) {
+        const opc_taps ty = clip(&w->y, oy);
+        if (j->direct) {
+            const int8_t *x = image + (uint32_t)(ty.start * w->x.input) * c->in_channels;
+            opc_panel_run(&j->set, j->panels, x, y, columns);
+            y += columns * c->out_channels;
+            continue;
+        }
+        for (int32_t ox = 0; ox < w->x.output; ox++, y += c->out_channels) {
+            gather(j, image, ty, clip(&w->x, ox));
+            for (uint32_t i = 0; i < j->count; i++) {
+                opc_panel_run(&j->set, &j->panels[i], j->patch, y + i * OPC_LANES, 1);
+            }
         }
     }
 }
@@ -120,14 +133,13 @@ static uint32_t load(job *j, uint32_t o) {
     const uint32_t end = (o / c->group_out + 1) * c->group_out;
     for (j->count = 0; j->count < j->most && o < end; j->count++) {
         opc_panel *p = &j->panels[j->count];
-        int32_t sums[OPC_LANES];
+        int32_t offset[OPC_LANES];
         p->lanes = end - o < OPC_LANES ? end - o : OPC_LANES;
-        opc_panel_pack(&j->set, p, opc_i8(&c->w) + o * j->set.channel_step, j->room + j->count * j->bytes, sums);
+        opc_panel_pack(&j->set, p, opc_i8(&c->w) + o * j->set.channel_step, j->room + j->count * j->bytes, offset);
         p->quick = p->lanes == OPC_LANES;
         for (uint32_t k = 0; k < p->lanes; k++) {
             const int32_t bias = c->b.data == NULL ? 0 : opc_i32(&c->b)[o + k];
-            const int32_t base = opc_sub32(bias, opc_mul32(j->set.zero_x, sums[k]));
-            p->lane[k] = opc_lane_of(opc_conv_multiplier(c, o + k), base, j->set.zero_y);
+            p->lane[k] = opc_lane_of(opc_conv_multiplier(c, o + k), opc_add32(bias, offset[k]), j->set.zero_y);
             p->quick = p->quick && opc_lane_is_quick(&p->lane[k]);
         }
         o += p->lanes;
@@ -146,15 +158,13 @@ void opc_conv_run_s8(const opc_node *node, const opc_conv *c, bool depthwise, in
     j.room = (uint8_t *)(j.panels + j.most);
     j.patch = (int8_t *)(j.room + j.most * j.bytes);
     const uint32_t image = (uint32_t)(c->window.y.input * c->window.x.input) * c->in_channels;
+    const uint32_t plane = (uint32_t)(c->window.y.output * c->window.x.output) * c->out_channels;
     for (uint32_t o = 0, next; o < c->out_channels; o = next) {
         next = load(&j, o);
         const int8_t *x = opc_i8(&c->x) + o / c->group_out * c->group_in;
         int8_t *y = (int8_t *)c->y.data + o;
-        for (uint32_t b = 0; b < c->batches; b++, x += image) {
-            for (int32_t oy = 0; oy < c->window.y.output; oy++) {
-                run_row(&j, x, oy, y);
-                y += (uint32_t)c->window.x.output * c->out_channels;
-            }
+        for (uint32_t b = 0; b < c->batches; b++, x += image, y += plane) {
+            run_image(&j, x, y);
         }
     }
     opc_clamp_s8((int8_t *)c->y.data, c->y.elements, lo, hi);

@@ -44,18 +44,14 @@ void opc_depthwise_plan_s8(opc_node *node, const opc_conv *c) {
     }
 }
 
-/* Row `r` of the input into its slot. */
+/* Row `r` of the input into its slot; what is left and right of it is 0 from the beginning. */
 static void load_row(const strip *s, const int8_t *image, int32_t r) {
     const opc_window_axis *a = &s->d.window.x;
     const int32_t left = a->pad < s->columns ? a->pad : s->columns;
     const int32_t inside = s->columns - left < a->input ? s->columns - left : a->input;
-    const int32_t right = s->columns - left - inside;
-    opc_unit *to = s->ring + (uint32_t)(r % s->slots) * (uint32_t)s->columns;
-    memset(to, 0, (uint32_t)left * sizeof *to);
-    to += left;
+    opc_unit *to = s->ring + (uint32_t)(r % s->slots) * (uint32_t)s->columns + left;
     opc_units_load(to, image + (uint32_t)(r * a->input) * s->c->in_channels, (uint32_t)inside, s->c->in_channels,
                    s->d.lanes, s->d.zero_x);
-    memset(to + inside, 0, (uint32_t)right * sizeof *to);
 }
 
 static void point_rows(const strip *s, int32_t start) {
@@ -112,7 +108,7 @@ void opc_depthwise_run_s8(const opc_node *node, const opc_conv *c, int32_t lo, i
     s.ring = s.zeros + s.columns;
     opc_unit *weights = s.ring + (uint32_t)s.slots * (uint32_t)s.columns;
     s.d.rows = (const opc_unit **)(void *)(weights + (uint32_t)(s.d.window.y.size * s.d.window.x.size));
-    memset(s.zeros, 0, (uint32_t)s.columns * sizeof *s.zeros);
+    memset(s.zeros, 0, (uint32_t)((int8_t *)weights - (int8_t *)s.zeros));
     const uint32_t image = (uint32_t)(c->window.y.input * c->window.x.input) * c->in_channels;
     const uint32_t plane = (uint32_t)(c->window.y.output * c->window.x.output) * c->out_channels;
     for (uint32_t o = 0; o < c->out_channels; o += OPC_UNIT_CHANNELS) {

@@ -25,14 +25,17 @@ typedef struct opc_panel_set {
     uint32_t out_step;
     int32_t zero_x;
     int32_t zero_y;
+    bool narrow; /* memory is short: the loop that needs least of it */
 } opc_panel_set;
 
-/* Bytes of memory that the weights of one panel need; 0 when they are read where they are. A multiple of 8. */
-uint32_t opc_panel_bytes(uint32_t taps, uint32_t tap_step);
+/* Bytes of memory that the weights of one panel need; 0 when they are read where they are. A multiple of 8. Needs taps,
+ * tap_step and narrow. */
+uint32_t opc_panel_bytes(const opc_panel_set *s);
 /* Inputs that are read for `taps` weights: those beyond are multiplied by 0. */
-uint32_t opc_panel_reads(uint32_t taps);
-/* Fill p->weights (in `room`), p->next and the sums of the weights of each lane; w is the first lane's first weight. */
-void opc_panel_pack(const opc_panel_set *s, opc_panel *p, const int8_t *w, void *room, int32_t *sums);
+uint32_t opc_panel_reads(const opc_panel_set *s);
+/* Fill p->weights (in `room`) and p->next; w is the first lane's first weight. offset[k] is what has to be added to
+ * the k-th sum besides the bias: the input's zero point times the weights, and more that the loop adds. */
+void opc_panel_pack(const opc_panel_set *s, opc_panel *p, const int8_t *w, void *room, int32_t *offset);
 /* The scaled sums of `count` positions, clamped to int8: y[0 ... lanes) from x[0 ... taps), and so on in steps. */
 void opc_panel_run(const opc_panel_set *s, const opc_panel *p, const int8_t *x, int8_t *y, uint32_t count);
 

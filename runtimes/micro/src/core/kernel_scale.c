@@ -8,3 +8,15 @@ void opc_clamp_s8(int8_t *y, uint32_t count, int32_t lo, int32_t hi) {
         y[i] = (int8_t)opc_clamp(y[i], lo, hi);
     }
 }
+
+#ifndef OPC_MVE
+
+int32_t opc_scale_any(int32_t x, const opc_lane *lane, int32_t zero) {
+    const opc_multiplier m = {lane->mantissa, lane->shift};
+    if (lane->half != 0) {
+        return opc_scale_quick(x, lane);
+    }
+    return opc_clamp_sum(opc_mbqm(opc_add32(x, lane->base), m), zero, -128, 127);
+}
+
+#endif

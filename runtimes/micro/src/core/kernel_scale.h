@@ -33,7 +33,7 @@ static inline bool opc_lane_is_quick(const opc_lane *lane) {
 
 /* Four lanes as vld4q_s32 reads them. srdhm is one instruction; rdbpot is a shift that rounds halves up, with 1 taken
  * off negative values first, unless nothing is shifted out: then `right` is 0 and has no sign. */
-static inline int32x4_t opc_scale_four(int32x4_t acc, int32x4x4_t lane) {
+OPC_INLINE int32x4_t opc_scale_four(int32x4_t acc, int32x4x4_t lane) {
     acc = vshlq_s32(vaddq_s32(acc, lane.val[0]), lane.val[2]);
     acc = vqrdmulhq_s32(acc, lane.val[1]);
     acc = vaddq_s32(acc, vshrq_n_s32(vandq_s32(acc, lane.val[3]), 31));
@@ -72,7 +72,7 @@ static inline bool opc_lane_is_quick(const opc_lane *lane) {
  * 2^(s - 1)) with + for x >= 0 and - for x < 0: halving both sides leaves the odd bit, which only matters below zero,
  * where it is the difference between the two signs. |P| < 2^62, so the high word is at most 2^30, and half is below
  * 2^29. */
-static inline int32_t opc_scale_quick(int32_t x, const opc_lane *lane) {
+OPC_INLINE int32_t opc_scale_quick(int32_t x, const opc_lane *lane) {
     x = opc_add32(x, lane->base);
     const int32_t sign = x >> 31;
     const uint64_t nudge = ((uint64_t)(uint32_t)sign << 32) | (UINT32_C(0x40000000) ^ ((uint32_t)sign << 31));
@@ -82,14 +82,8 @@ static inline int32_t opc_scale_quick(int32_t x, const opc_lane *lane) {
     return y;
 }
 
-/* Of any lane. */
-static inline int32_t opc_scale_any(int32_t x, const opc_lane *lane, int32_t zero) {
-    const opc_multiplier m = {lane->mantissa, lane->shift};
-    if (lane->half != 0) {
-        return opc_scale_quick(x, lane);
-    }
-    return opc_clamp_sum(opc_mbqm(opc_add32(x, lane->base), m), zero, -128, 127);
-}
+/* Of any lane, clamped too. */
+int32_t opc_scale_any(int32_t x, const opc_lane *lane, int32_t zero);
 
 #endif
 

@@ -8,6 +8,15 @@
 #define OPC_LONG 1 /* 32 x 32 + 64 bits: two products an instruction (Cortex-M3, M4, M7, M33) */
 #endif
 
+/* Inner loops pay for a call where the compiler is told to save space. */
+#if defined(__GNUC__)
+#define OPC_INLINE static inline __attribute__((always_inline))
+#define OPC_APART __attribute__((noinline))
+#else
+#define OPC_INLINE static inline
+#define OPC_APART
+#endif
+
 /* Nearest value of [-128, 127]. */
 #if defined(__ARM_FEATURE_SAT) && !defined(OPC_PORTABLE)
 #define OPC_SATURATE_8(out, value) __asm__("ssat %0, #8, %1" : "=r"(out) : "r"(value))
