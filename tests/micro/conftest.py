@@ -14,7 +14,10 @@ from opconform.harness.isolate import Executor, connect
 from opconform.harness.registry import resolve
 from opconform.runtimes.micro import build
 
-OWN_KERNELS = ("add_float32", "add_int8", "fully_connected_int8", "reshape", "while")
+OWN_KERNELS = (
+    *("add_float32", "add_int8", "fully_connected_int8", "reshape", "while"),
+    *("call_once", "var_handle", "read_variable", "assign_variable"),
+)
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,4 @@
+#include "dense.h"
 #include "kernel_deconv.h"
 
 static opc_status start(opc_node *node, opc_deconv *d, int32_t *lo, int32_t *hi) {
@@ -18,12 +19,7 @@ static opc_status prepare(opc_node *node) {
 static int32_t sum_of_taps(opc_deconv *d, int32_t zero) {
     uint32_t sum = 0;
     while (opc_deconv_tap(d)) {
-        const int8_t *x = opc_i8(&d->conv.x) + d->x_at;
-        const int8_t *w = opc_i8(&d->conv.w) + d->w_at;
-        for (uint32_t i = 0; i < d->conv.in_channels; i++) {
-            const int32_t weight = w[i];
-            sum += (uint32_t)(x[i] - zero) * (uint32_t)weight;
-        }
+        sum += opc_dense_dot8(opc_i8(&d->conv.x) + d->x_at, opc_i8(&d->conv.w) + d->w_at, d->conv.in_channels, zero);
     }
     return (int32_t)sum;
 }

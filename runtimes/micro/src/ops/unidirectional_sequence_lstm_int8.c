@@ -1,25 +1,16 @@
+#include "dense.h"
 #include "kernel_lstm.h"
 
 static const opc_lstm_types types = {OPC_INT8, OPC_INT8, OPC_INT32, OPC_INT16};
-
-/* Modulo 2^32. */
-static int32_t dot(const int8_t *x, const int8_t *w, uint32_t n, int32_t zero, int32_t start) {
-    uint32_t sum = (uint32_t)start;
-    for (uint32_t i = 0; i < n; i++) {
-        const int32_t product = (x[i] - zero) * w[i];
-        sum += (uint32_t)product;
-    }
-    return (int32_t)sum;
-}
 
 static void sums_of(const opc_lstm *l, const opc_lstm_integer *k, uint32_t gate, uint32_t unit, int32_t sums[2]) {
     const int8_t *w = (const int8_t *)l->weights[gate] + unit * l->depth;
     const int8_t *r = (const int8_t *)l->recurrent[gate] + unit * l->units;
     const int32_t bias = ((const int32_t *)l->bias[gate])[unit];
-    const int32_t of_x = dot((const int8_t *)l->x + l->x_at, w, l->depth, k->zero_x, bias);
-    const int32_t of_h = dot((const int8_t *)l->h + l->state_at, r, l->units, k->zero_h, 0);
-    sums[0] = opc_mbqm(of_x, k->of_x[gate]);
-    sums[1] = opc_mbqm(of_h, k->of_h[gate]);
+    const uint32_t of_x = opc_dense_dot8((const int8_t *)l->x + l->x_at, w, l->depth, k->zero_x);
+    const uint32_t of_h = opc_dense_dot8((const int8_t *)l->h + l->state_at, r, l->units, k->zero_h);
+    sums[0] = opc_mbqm(opc_add32((int32_t)of_x, bias), k->of_x[gate]);
+    sums[1] = opc_mbqm((int32_t)of_h, k->of_h[gate]);
 }
 
 static opc_status prepare(opc_node *node) {
