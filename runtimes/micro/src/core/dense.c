@@ -93,42 +93,47 @@ bool opc_dense_weights_quantized(const opc_dense *d) {
     return good;
 }
 
-static void fill_factors(const opc_dense *d, opc_dense_data *data) {
+static void fill_factors(const opc_dense *d, opc_rows8 *m) {
     const float scale_x = opc_scale(&d->x, 0);
     const float scale_y = opc_scale(&d->y, 0);
-    if (data->per_unit == 0) {
-        data->factors[0] = opc_multiplier_of_rounded(scale_x, opc_scale(&d->weights, 0), scale_y);
+    if (m->per_unit == 0) {
+        m->factors[0] = opc_multiplier_of_rounded(scale_x, opc_scale(&d->weights, 0), scale_y);
         return;
     }
     for (uint32_t u = 0; u < d->units; u++) {
-        data->factors[u] = opc_multiplier_of(scale_x, opc_scale(&d->weights, u), scale_y, 0);
+        m->factors[u] = opc_multiplier_of(scale_x, opc_scale(&d->weights, u), scale_y, 0);
     }
 }
 
 static opc_status quantize(opc_node *node, const opc_dense *d) {
     const uint32_t count = d->weights.scale_count;
-    opc_dense_data *data = opc_alloc(node, (uint32_t)sizeof *data + count * (uint32_t)sizeof data->factors[0]);
+    const int32_t flip = opc_flip(&d->x);
+    opc_dense_data *data = opc_alloc(node, (uint32_t)sizeof *data + count * (uint32_t)sizeof data->rows.factors[0]);
     if (data == NULL) {
         return OPC_NO_MEMORY;
     }
-    data->per_unit = count > 1;
-    data->zero_x = (int16_t)opc_zero_point(&d->x, 0);
-    data->zero_w = (int16_t)opc_zero_point(&d->weights, 0);
-    data->zero_y = (int16_t)opc_zero_point(&d->y, 0);
-    fill_factors(d, data);
-    for (uint32_t i = 0; i < count; i++) {
-        if (data->factors[i].shift > 7) {
-            return OPC_FAIL(node, OPC_UNSUPPORTED, "output scale too small beside the input scales");
-        }
-    }
-    if (!bias_scale_fits(d, data->factors[0])) {
-        return OPC_FAIL(node, OPC_INVALID_MODEL, "bias scale is not input scale times weight scale");
-    }
+    opc_rows8 *m = &data->rows;
     int32_t lo;
     int32_t hi;
     OPC_TRY(opc_activation_range(node, &d->y, opc_option_u8(node, ACTIVATION, OPC_ACT_NONE), &lo, &hi));
-    data->lo = (int16_t)lo;
-    data->hi = (int16_t)hi;
+    data->batches = d->batches;
+    m->units = d->units;
+    m->depth = d->depth;
+    m->zero_x = (int16_t)(opc_zero_point(&d->x, 0) - flip);
+    m->zero_w = (int16_t)(opc_zero_point(&d->weights, 0) - flip);
+    m->zero_y = (int16_t)opc_zero_point(&d->y, 0);
+    m->lo = (int16_t)lo;
+    m->hi = (int16_t)hi;
+    m->per_unit = count > 1;
+    fill_factors(d, m);
+    for (uint32_t i = 0; i < count; i++) {
+        if (m->factors[i].shift > 7) {
+            return OPC_FAIL(node, OPC_UNSUPPORTED, "output scale too small beside the input scales");
+        }
+    }
+    if (!bias_scale_fits(d, m->factors[0])) {
+        return OPC_FAIL(node, OPC_INVALID_MODEL, "bias scale is not input scale times weight scale");
+    }
     return OPC_OK;
 }
 

@@ -4,6 +4,13 @@
 
 #include "fixedpoint.h"
 
+/* A loop inside another one gets all registers when it is a function of its own. */
+#if defined(__GNUC__)
+#define OPC_APART __attribute__((noinline))
+#else
+#define OPC_APART
+#endif
+
 typedef struct opc_dense {
     opc_tensor x;
     opc_tensor weights; /* [units, depth] */
@@ -19,46 +26,57 @@ typedef struct opc_dense {
 bool opc_dense_views(const opc_node *node, opc_dense *d);
 /* For prepare: number, types and shapes of the tensors, and options that are supported. */
 opc_status opc_dense_check(opc_node *node, opc_dense *d, uint8_t dtype, uint8_t weight_dtype);
+/* Fused activation of n floats, on their bits; NaN stays. */
+void opc_dense_clamp32(float *y, uint32_t n, uint8_t activation);
 /* One scale and zero point, or a scale for each unit. */
 bool opc_dense_weights_quantized(const opc_dense *d);
 
-/* What a quantized node keeps. */
-typedef struct opc_dense_data {
+/* A matrix of 8-bit weights [units, depth] whose products with vectors are rescaled to 8 bits. Zero points are those of
+ * int8, also for uint8, whose bytes are read as int8 with the top bit flipped. */
+typedef struct opc_rows8 {
+    uint32_t units;
+    uint32_t depth; /* > 0 */
     int16_t zero_x;
     int16_t zero_w;
-    int16_t zero_y;
+    int16_t zero_y; /* this and the clamp are the output type's own; lo <= zero_y */
     int16_t lo;
     int16_t hi;
-    uint16_t per_unit; /* 1: a factor for each unit, 0: one for all */
-    opc_multiplier factors[];
+    uint16_t per_unit;        /* 1: a factor for each unit, 0: one for all */
+    opc_multiplier factors[]; /* shifts -31 ... 7 */
+} opc_rows8;
+
+/* What a quantized node keeps. */
+typedef struct opc_dense_data {
+    uint32_t batches;
+    opc_rows8 rows;
 } opc_dense_data;
 
 /* The whole prepare of a quantized type: checks, quantization, and the node's opc_dense_data. */
 opc_status opc_dense_prepare(opc_node *node, uint8_t dtype, uint8_t weight_dtype);
 
-/* A matrix of int8 weights times vectors of int8, rescaled to 8 bits. */
-typedef struct opc_rows8 {
-    const int8_t *w;               /* [units, depth], depth > 0 */
-    const int32_t *bias;           /* [units], or NULL */
-    const opc_multiplier *factors; /* one, or one for each unit; shifts -31 ... 7 */
-    uint32_t per_unit;             /* 1: one for each unit */
-    uint32_t units;
-    uint32_t depth;
-    int32_t zero_x; /* |zero_x| <= 2^8 */
-    int32_t start;  /* what each sum starts from */
-    int32_t zero_y; /* lo <= zero_y */
-    int32_t lo;
-    int32_t hi;
-} opc_rows8;
-
-/* y[u] = clamp(mbqm(start + bias[u] + sum of (x[k] - zero_x) * w[u, k], factor) + zero_y); sums modulo 2^32.
- */
-typedef void opc_rows8_run(const opc_rows8 *m, const int8_t *x, uint8_t *y);
+/* y[u] = clamp(mbqm(bias[u] + sum of (x[k] - zero_x) * (w[u, k] - zero_w), factor) + zero_y); sums modulo 2^32; bias
+ * may be NULL. */
+typedef void opc_rows8_run(const opc_rows8 *m, const int8_t *w, const int32_t *bias, const int8_t *x, uint8_t *y);
 opc_rows8_run opc_dense_rows8;
 /* Sum of (x[k] - zero) * w[k], modulo 2^32. */
 uint32_t opc_dense_dot8(const int8_t *x, const int8_t *w, uint32_t n, int32_t zero);
 
-/* The whole invoke of an 8-bit type; flip: see opc_flip. */
-opc_status opc_dense_invoke8(opc_node *node, opc_rows8_run *run, uint8_t flip);
+/* What a float node keeps. */
+typedef struct opc_dense_float {
+    uint32_t batches;
+    uint32_t units;
+    uint32_t depth;
+    uint8_t activation;
+    bool narrow; /* weights of int8 */
+    bool plain;  /* weights of float32 that are constant, and neither subnormal, infinite nor NaN */
+} opc_dense_float;
+
+/* Rows of float32 weights times x, plus bias (or NULL): y[u] for u < units. */
+void opc_dense_rows32(const opc_dense_float *m, const float *w, const float *bias, const float *x, float *y);
+/* The same with int8 weights, that are counted from a zero point and scaled, each unit's or all by one. */
+void opc_dense_rows32_int8(const opc_dense_float *m, const opc_tensor *w, const float *bias, const float *x, float *y);
+
+/* The whole invoke of an 8-bit type. */
+opc_status opc_dense_invoke8(opc_node *node, opc_rows8_run *run);
 
 #endif

@@ -5,13 +5,6 @@
 #include "dense.h"
 #include "kernel_util.h"
 
-/* A loop inside another one gets all registers when it is a function of its own. */
-#if defined(__GNUC__)
-#define OPC_APART __attribute__((noinline))
-#else
-#define OPC_APART
-#endif
-
 #if defined(__ARM_FEATURE_MVE) && !defined(OPC_PORTABLE)
 #define DENSE_MVE
 #include <arm_mve.h>
@@ -49,6 +42,15 @@ static inline uint32_t mad(uint32_t a, uint32_t b, uint32_t sum) {
 
 #endif
 
+/* What a zero point of the weights takes from the sums of all units. */
+static int32_t start_of(const opc_rows8 *m, const int8_t *x) {
+    int32_t sum = 0;
+    for (uint32_t k = 0; m->zero_w != 0 && k < m->depth; k++) {
+        sum = opc_sub32(sum, x[k] - m->zero_x);
+    }
+    return opc_mul32(sum, m->zero_w);
+}
+
 #ifdef DENSE_MVE
 
 /* Sums of two rows. The last block is predicated by the loop: nothing behind the rows is read. */
@@ -80,8 +82,8 @@ uint32_t opc_dense_dot8(const int8_t *x, const int8_t *w, uint32_t n, int32_t ze
     return (uint32_t)acc[0];
 }
 
-void opc_dense_rows8(const opc_rows8 *m, const int8_t *x, uint8_t *y) {
-    const int8_t *w = m->w;
+void opc_dense_rows8(const opc_rows8 *m, const int8_t *w, const int32_t *bias, const int8_t *x, uint8_t *y) {
+    const int32_t start = start_of(m, x);
     int32x4x2_t f = {{vdupq_n_s32(m->factors[0].mantissa), vdupq_n_s32(m->factors[0].shift)}};
     for (uint32_t u = 0; u < m->units; u += 4, w += 4 * m->depth, y += 4) {
         const uint32_t rows = m->units - u;
@@ -93,9 +95,9 @@ void opc_dense_rows8(const opc_rows8 *m, const int8_t *x, uint8_t *y) {
             dot2(x, third, rows > 3 ? third + m->depth : third, m->depth, m->zero_x, acc + 2);
         }
         const mve_pred16_t some = vctp32q(rows);
-        int32x4_t sum = vaddq_n_s32(vld1q_s32(acc), m->start);
-        if (m->bias != NULL) {
-            sum = vaddq_s32(sum, vldrwq_z_s32(m->bias + u, some));
+        int32x4_t sum = vaddq_n_s32(vld1q_s32(acc), start);
+        if (bias != NULL) {
+            sum = vaddq_s32(sum, vldrwq_z_s32(bias + u, some));
         }
         if (m->per_unit != 0) {
             int32_t pairs[8];
@@ -115,7 +117,8 @@ void opc_dense_rows8(const opc_rows8 *m, const int8_t *x, uint8_t *y) {
 
 #else
 
-#define CHUNK 16U /* sums that are kept until they are rescaled, a multiple of ROWS */
+#define ROWS 4U
+#define CHUNK (4 * ROWS) /* sums that are kept until they are rescaled */
 
 /* One row; terms are below 2^17, and a sum that leaves int32 wraps, hence unsigned. */
 uint32_t opc_dense_dot8(const int8_t *x, const int8_t *w, uint32_t n, int32_t zero) {
@@ -128,31 +131,44 @@ uint32_t opc_dense_dot8(const int8_t *x, const int8_t *w, uint32_t n, int32_t ze
         sum = mad(odd(b), minus(odd(a), twice), mad(even(b), minus(even(a), twice), sum));
     }
 #endif
-    for (const int8_t *const end = x + n; x != end;) {
+    for (; n != 0; n--) {
         sum += (uint32_t)((*x++ - zero) * *w++);
     }
     return sum;
 }
 
-#ifdef __ARM_ARCH_6M__
-#define ROWS 2U /* as many as its registers hold */
+#if defined(__ARM_ARCH_6M__) && defined(__GNUC__) && !defined(OPC_PORTABLE)
+#define UNUSED __attribute__((unused))
 
-static OPC_APART void dot_rows(const int8_t *x, const int8_t *w, uint32_t n, int32_t zero, const int32_t *bias,
-                               uint32_t *acc) {
-    const int8_t *v = w + n;
-    uint32_t sum0 = (uint32_t)bias[0];
-    uint32_t sum1 = (uint32_t)bias[1];
-    const int8_t *const end = w + n;
-    do {
-        const int32_t value = *x++ - zero;
-        sum0 += (uint32_t)(value * *w++);
-        sum1 += (uint32_t)(value * *v++);
-    } while (w != end);
-    acc[0] = sum0;
-    acc[1] = sum1;
+/* As below. Written out, since compilers spill what takes all low registers: the sums stay in high ones, which only
+ * ADD reaches. r0 x, r1 r4 r5 r7 rows (all their ends), r2 counts up to 0, r3 value, r6 term, r12 -zero. */
+static __attribute__((naked, noinline)) void dot_rows(UNUSED const int8_t *x, UNUSED const int8_t *w, UNUSED uint32_t n,
+                                                      UNUSED int32_t zero, UNUSED const int32_t *bias,
+                                                      UNUSED uint32_t *acc) {
+    __asm(".syntax unified\n"
+          "push {r4, r5, r6, r7, lr}\n"
+          "mov r4, r8\n mov r5, r9\n mov r6, r10\n mov r7, r11\n"
+          "push {r4, r5, r6, r7}\n"
+          "ldr r4, [sp, #36]\n"
+          "ldmia r4!, {r5, r6, r7}\n"
+          "ldr r4, [r4]\n"
+          "mov r8, r5\n mov r9, r6\n mov r10, r7\n mov r11, r4\n"
+          "adds r0, r0, r2\n adds r1, r1, r2\n adds r4, r1, r2\n adds r5, r4, r2\n adds r7, r5, r2\n"
+          "rsbs r2, r2, #0\n rsbs r3, r3, #0\n mov r12, r3\n"
+          "1: ldrsb r3, [r0, r2]\n add r3, r12\n"
+          "ldrsb r6, [r1, r2]\n muls r6, r3, r6\n add r8, r6\n"
+          "ldrsb r6, [r4, r2]\n muls r6, r3, r6\n add r9, r6\n"
+          "ldrsb r6, [r5, r2]\n muls r6, r3, r6\n add r10, r6\n"
+          "ldrsb r6, [r7, r2]\n muls r6, r3, r6\n add r11, r6\n"
+          "adds r2, r2, #1\n bne 1b\n"
+          "ldr r0, [sp, #40]\n"
+          "mov r4, r8\n mov r5, r9\n mov r6, r10\n mov r7, r11\n"
+          "stmia r0!, {r4, r5, r6, r7}\n"
+          "pop {r4, r5, r6, r7}\n"
+          "mov r8, r4\n mov r9, r5\n mov r10, r6\n mov r11, r7\n"
+          "pop {r4, r5, r6, r7, pc}\n");
 }
 #else
-#define ROWS 4U
 
 /* Four rows, `depth` apart, from value k on. */
 static OPC_APART void dot_rows(const int8_t *x, const int8_t *w, uint32_t n, int32_t zero, const int32_t *bias,
@@ -207,54 +223,83 @@ static OPC_APART void dot_rows(const int8_t *x, const int8_t *w, uint32_t n, int
 }
 #endif
 
+/* High word of x * m + (x < 0 ? -2^30 : 2^30) for m >= 0. */
+static inline int32_t high_word(int32_t x, int32_t m) {
+    const int32_t sign = x >> 31;
+    const uint32_t nudge = 0x40000000U + ((uint32_t)sign << 31); /* its low word; the high one is `sign` */
+#if defined(__ARM_ARCH_6M__)
+    /* No instruction multiplies to 64 bits: four products of 16 bits each; m < 2^31 keeps the sums of two in 32. */
+    const uint32_t m0 = (uint32_t)m & 0xFFFFU;
+    const uint32_t x0 = (uint32_t)x & 0xFFFFU;
+    const int32_t m1 = m >> 16;
+    const int32_t x1 = x >> 16;
+    const uint32_t low = x0 * m0;
+    const uint32_t middle = x0 * (uint32_t)m1 + (low >> 16);             /* <= (2^16 - 1) * 2^15 */
+    const int32_t rest = x1 * (int32_t)m0 + (int32_t)(middle & 0xFFFFU); /* |x1 * m0| <= 2^31 - 2^15 */
+    const int32_t top = x1 * m1 + (int32_t)(middle >> 16) + (rest >> 16);
+    const uint32_t bottom = ((uint32_t)rest << 16) | (low & 0xFFFFU);
+    return top + sign + (bottom > ~nudge ? 1 : 0); /* |top| < 2^30 */
+#else
+    return (int32_t)(((int64_t)x * m + (int64_t)(((uint64_t)(uint32_t)sign << 32) | nudge)) >> 32);
+#endif
+}
+
 /* Rescale n > 0 sums by one factor, and store them. */
 static OPC_APART void finish(const opc_rows8 *m, const opc_multiplier *f, const uint32_t *acc, uint32_t n, uint8_t *y) {
-    const uint32_t lo = (uint32_t)m->lo;
-    const uint32_t above = (uint32_t)m->zero_y - lo;
-    const uint32_t range = (uint32_t)m->hi - lo;
+    const int32_t lo = m->lo;
+    const int32_t hi = m->hi;
+    const int32_t zero = m->zero_y;
+    const uint32_t range = (uint32_t)(hi - lo);
     const int32_t mantissa = f->mantissa;
-    const int32_t left = f->shift > 0 ? f->shift : 0;
-    const int32_t right = left - f->shift;
-    const uint32_t *const end = acc + n;
+    const int32_t right = -2 - f->shift;
+    if (right < 0) {
+        do {
+            *y++ = (uint8_t)opc_clamp_sum(opc_mbqm((int32_t)*acc++, *f), zero, lo, hi);
+        } while (--n != 0);
+        return;
+    }
     do {
-        /* opc_mbqm of a mantissa that is not negative. |sum * mantissa| < 2^62, |high| < 2^31. */
-        const int64_t product = (int64_t)opc_shift_left((int32_t)*acc++, left) * mantissa;
-        int32_t high = (int32_t)((product + (INT64_C(1) << 30)) >> 31);
-        if (right != 0) { /* half away from zero: the last bit cut off decides, below zero that of one less */
-            high = (((high + (high >> 31)) >> (right - 1)) + 1) >> 1;
-        }
-        uint32_t out = (uint32_t)high + above;
-        out = out > range ? range & ~(uint32_t)((int32_t)out >> 31) : out;
-        *y++ = (uint8_t)(out + lo);
-    } while (acc != end);
+        /* opc_mbqm in one go. Its first rounding cuts off 31 bits of the product, half up; its second one the rest,
+         * half away from zero: of one less, and half up, below zero. Where x < 0 the product is at most -2^30, so that
+         * the first result has the sign of x or is 0, which one less rounds to 0, too. |scaled| <= 2^29 */
+        const int32_t scaled = ((high_word((int32_t)*acc++, mantissa) >> right) + 1) >> 1;
+        const int32_t above = scaled + (zero - lo);
+        const uint32_t kept = (uint32_t)above > range ? range & ~(uint32_t)(above >> 31) : (uint32_t)above;
+        *y++ = (uint8_t)(kept + (uint32_t)lo);
+    } while (--n != 0);
 }
 
-/* The sums of `most` units from `u` on. */
-static void sum_rows(const opc_rows8 *m, const int8_t *x, uint32_t u, uint32_t most, uint32_t *acc) {
+/* The sums of n units. */
+static void sum_rows(const opc_rows8 *m, const int8_t *w, const int32_t *bias, const int8_t *x, uint32_t n,
+                     uint32_t *acc) {
     static const int32_t none[ROWS];
-    const int8_t *w = m->w + u * m->depth;
-    uint32_t rows = ROWS;
-    for (uint32_t n = 0; n < most; n += rows) {
-        const int32_t *bias = m->bias == NULL ? none : m->bias + u + n;
-        if (most - n >= ROWS) {
-            dot_rows(x, w, m->depth, m->zero_x, bias, acc + n);
-        } else {
-            rows = 1;
-            acc[n] = (uint32_t)*bias + opc_dense_dot8(x, w, m->depth, m->zero_x);
-        }
-        w += rows * m->depth;
+    const uint32_t depth = m->depth;
+    const int32_t zero = m->zero_x;
+    const uint32_t step = bias == NULL ? 0 : 1;
+    const int32_t *from = bias == NULL ? none : bias;
+    for (; n >= ROWS; n -= ROWS) {
+        dot_rows(x, w, depth, zero, from, acc);
+        from += ROWS * step;
+        w += ROWS * depth;
+        acc += ROWS;
     }
-    for (uint32_t n = 0; m->start != 0 && n < most; n++) {
-        acc[n] += (uint32_t)m->start;
+    for (; n != 0; n--) {
+        *acc++ = (uint32_t)*from + opc_dense_dot8(x, w, depth, zero);
+        from += step;
+        w += depth;
     }
 }
 
-void opc_dense_rows8(const opc_rows8 *m, const int8_t *x, uint8_t *y) {
+void opc_dense_rows8(const opc_rows8 *m, const int8_t *w, const int32_t *bias, const int8_t *x, uint8_t *y) {
+    const uint32_t start = (uint32_t)start_of(m, x);
     for (uint32_t u = 0; u < m->units; u += CHUNK) {
         uint32_t acc[CHUNK];
         const uint32_t n = m->units - u < CHUNK ? m->units - u : CHUNK;
         const uint32_t step = m->per_unit != 0 ? 1 : n;
-        sum_rows(m, x, u, n, acc);
+        sum_rows(m, w + u * m->depth, bias == NULL ? NULL : bias + u, x, n, acc);
+        for (uint32_t i = 0; start != 0 && i < n; i++) {
+            acc[i] += start;
+        }
         for (uint32_t i = 0; i < n; i += step) {
             finish(m, m->factors + m->per_unit * (u + i), acc + i, step, y + u + i);
         }

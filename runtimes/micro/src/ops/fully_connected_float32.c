@@ -1,55 +1,53 @@
-/* float32, with weights of float32 or of int8 that are dequantized on the way. */
+/* float32, with weights of float32 or of int8 that are converted on the way. */
 #include "dense.h"
+#include "kernel_util.h"
+
+/* What the integer arithmetic of cores without floats takes fast: no subnormal, infinite or NaN weight. */
+static bool are_plain(const opc_tensor *w) {
+    bool plain = w->dtype == OPC_FLOAT32 && (w->flags & OPC_CONSTANT) != 0;
+    for (uint32_t i = 0; plain && i < w->elements; i++) {
+        const uint32_t bits = ((const uint32_t *)w->data)[i] << 1;
+        plain = bits == 0 || bits - 0x01000000U < 0xFE000000U;
+    }
+    return plain;
+}
 
 static opc_status prepare(opc_node *node) {
     opc_dense d;
     opc_tensor weights;
     const bool narrow = opc_input(node, 1, &weights) && weights.dtype == OPC_INT8;
-    const opc_status status = opc_dense_check(node, &d, OPC_FLOAT32, narrow ? OPC_INT8 : OPC_FLOAT32);
-    if (status == OPC_OK && narrow && !opc_dense_weights_quantized(&d)) {
+    OPC_TRY(opc_dense_check(node, &d, OPC_FLOAT32, narrow ? OPC_INT8 : OPC_FLOAT32));
+    if (narrow && !opc_dense_weights_quantized(&d)) {
         return OPC_FAIL(node, OPC_INVALID_MODEL, "scales or zero points of the weights missing or out of range");
     }
-    return status;
-}
-
-static float dot(const float *x, const float *w, uint32_t n) {
-    float sum = 0.0f;
-    for (uint32_t i = 0; i < n; i++) {
-        sum += x[i] * w[i];
+    opc_dense_float *data = opc_alloc(node, sizeof *data);
+    if (data == NULL) {
+        return OPC_NO_MEMORY;
     }
-    return sum;
-}
-
-static float dot_narrow(const float *x, const int8_t *w, uint32_t n, int32_t zero) {
-    float sum = 0.0f;
-    for (uint32_t i = 0; i < n; i++) {
-        sum += x[i] * (float)(w[i] - zero);
-    }
-    return sum;
-}
-
-/* Sum of products of one row of the input with the weights of one unit. */
-static float product(const opc_dense *d, uint32_t batch, uint32_t unit) {
-    const float *x = opc_f32(&d->x) + batch * d->depth;
-    if (d->weights.dtype == OPC_FLOAT32) {
-        return dot(x, opc_f32(&d->weights) + unit * d->depth, d->depth);
-    }
-    const float sum = dot_narrow(x, opc_i8(&d->weights) + unit * d->depth, d->depth, opc_zero_point(&d->weights, unit));
-    return sum * opc_scale(&d->weights, unit);
+    data->batches = d.batches;
+    data->units = d.units;
+    data->depth = d.depth;
+    data->activation = opc_option_u8(node, 0, OPC_ACT_NONE);
+    data->narrow = narrow;
+    data->plain = are_plain(&d.weights);
+    return OPC_OK;
 }
 
 static opc_status invoke(opc_node *node) {
-    opc_dense d;
-    float lo;
-    float hi;
-    (void)opc_dense_views(node, &d);
-    (void)opc_float_activation_range(node, opc_option_u8(node, 0, OPC_ACT_NONE), &lo, &hi);
-    float *y = d.y.data;
-    for (uint32_t b = 0; b < d.batches; b++) {
-        for (uint32_t u = 0; u < d.units; u++) {
-            const float bias = d.has_bias ? opc_f32(&d.bias)[u] : 0.0f;
-            y[b * d.units + u] = opc_clamp_float(product(&d, b, u) + bias, lo, hi);
+    const opc_dense_float *data = opc_data(node);
+    const float *w = opc_input_data(node, 1);
+    const float *bias = opc_input_data(node, 2);
+    const float *x = opc_input_data(node, 0);
+    float *y = opc_output_data(node, 0);
+    for (uint32_t b = data->batches; b != 0; b--, x += data->depth, y += data->units) {
+        if (data->narrow) {
+            opc_tensor weights;
+            (void)opc_input(node, 1, &weights);
+            opc_dense_rows32_int8(data, &weights, bias, x, y);
+        } else {
+            opc_dense_rows32(data, w, bias, x, y);
         }
+        opc_dense_clamp32(y, data->units, data->activation);
     }
     return OPC_OK;
 }

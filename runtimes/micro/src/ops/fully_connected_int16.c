@@ -35,7 +35,7 @@ static int32_t rescale(const opc_dense *d, int64_t sum, uint32_t unit, opc_multi
 static opc_status invoke(opc_node *node) {
     opc_dense d;
     opc_dense_views(node, &d);
-    const opc_dense_data *data = opc_data(node);
+    const opc_rows8 *data = &((const opc_dense_data *)opc_data(node))->rows;
     const int16_t *x = opc_i16(&d.x);
     const int8_t *weights = opc_i8(&d.weights);
     int16_t *y = d.y.data;

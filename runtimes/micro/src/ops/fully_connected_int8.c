@@ -5,7 +5,7 @@ static opc_status prepare(opc_node *node) {
 }
 
 static opc_status invoke(opc_node *node) {
-    return opc_dense_invoke8(node, opc_dense_rows8, 0);
+    return opc_dense_invoke8(node, opc_dense_rows8);
 }
 
 const opc_op opc_fully_connected_int8 = {.code = OPC_CODE_FULLY_CONNECTED,
