@@ -121,7 +121,8 @@ def run_case(
         spare(seat, built.case, outcome)
         verdict = judge(judged, outcome, seat.handle.manifest.arithmetic)
         record(spec, seat, judged, model, outcome, verdict, seconds, oracle, tally)
-        if verdict.kind == "pass" and not built.case.violates and isinstance(outcome, Produced):
+        asked = claims(seat, spec.op, built.case.row)
+        if asked and verdict.kind == "pass" and not built.case.violates and isinstance(outcome, Produced):
             run_laws(spec, seat, judged, model, outcome, oracle, tier, tally)
     if not built.case.violates:
         note_agreement(built.case, outcomes, tally)
