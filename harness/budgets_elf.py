@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import re
 import struct
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -25,7 +25,7 @@ _STT_SECTION = 3
 _GLOBAL_NOTYPE = 0x10
 _BOUNDED = (".data", ".bss")  # start-up code names their ends and needs none of their variables
 _SYMBOL = struct.Struct("<IIIBBH")
-_REL = struct.Struct("<II")
+_REL, _RELA = struct.Struct("<II"), struct.Struct("<IIi")
 # Relocation types of "ELF for the Arm Architecture" whose place in the linked image tells the target by itself.
 _WORDS = (2, 38)  # R_ARM_ABS32, R_ARM_TARGET1
 _BRANCHES = (10, 30)  # R_ARM_THM_CALL, R_ARM_THM_JUMP24
@@ -97,9 +97,11 @@ def read_graph(elf: Path, link_map: Path) -> Graph:
         names = {symbol.name: symbol["st_value"] for symbol in table.iter_symbols() if symbol.name}
         edges: list[set[int]] = [set() for _ in pieces]
         for output in outputs:
-            relocations = image.get_section_by_name(f".rel{output.name}")
-            if relocations is not None:
-                _join(edges, pieces, (output["sh_addr"], output.data()), relocations.data(), values)
+            place = (output["sh_addr"], output.data())
+            if relocations := image.get_section_by_name(f".rel{output.name}"):
+                _join(edges, pieces, _targets(place, relocations.data(), values))
+            if relocations := image.get_section_by_name(f".rela{output.name}"):
+                _join(edges, pieces, _sums(relocations.data(), values))
         return Graph(pieces, tuple(frozenset(targets) for targets in edges), names)
 
 
@@ -140,25 +142,34 @@ def _index(pieces: Sequence[Piece], address: int) -> int | None:
     return at if at >= 0 and address < pieces[at].address + pieces[at].size else None
 
 
-def _join(
-    edges: list[set[int]],
-    pieces: Sequence[Piece],
-    output: tuple[int, bytes],
-    relocations: bytes,
-    symbols: Sequence[tuple[int, ...]],
-) -> None:
-    for place, info in _REL.iter_unpack(relocations):
-        kind, (_, value, size, symbol_info, _, _) = info & 0xFF, symbols[info >> 8]
-        if kind in _NONE:
-            continue
-        bound = size == 0 and symbol_info == _GLOBAL_NOTYPE  # perhaps an end of .data that the linker script defines
-        if symbol_info & 0xF == _STT_SECTION or kind in _WORDS:
-            value = _target(output, place, kind, value)
+def _join(edges: list[set[int]], pieces: Sequence[Piece], references: Iterable[tuple[int, int, bool]]) -> None:
+    """Add what `references` join: place, target, and whether the target may be an end from the linker script."""
+    for place, value, bound in references:
         source, target = _index(pieces, place), _index(pieces, value)
         if source is None or target is None or source == target:
             continue
         if not (bound and pieces[target].output in _BOUNDED):
             edges[source].add(target)
+
+
+def _targets(
+    output: tuple[int, bytes], relocations: bytes, symbols: Sequence[tuple[int, ...]]
+) -> Iterator[tuple[int, int, bool]]:
+    """Yield the references of relocations without addends: Arm."""
+    for place, info in _REL.iter_unpack(relocations):
+        kind, (_, value, size, symbol_info, _, _) = info & 0xFF, symbols[info >> 8]
+        if kind in _NONE:
+            continue
+        if symbol_info & 0xF == _STT_SECTION or kind in _WORDS:
+            value = _target(output, place, kind, value)
+        yield place, value, size == 0 and symbol_info == _GLOBAL_NOTYPE
+
+
+def _sums(relocations: bytes, symbols: Sequence[tuple[int, ...]]) -> Iterator[tuple[int, int, bool]]:
+    """Yield the references of relocations with addends: RISC-V and most others."""
+    for place, info, addend in _RELA.iter_unpack(relocations):
+        _, value, size, symbol_info, _, _ = symbols[info >> 8]
+        yield place, (value + addend) & 0xFFFFFFFF, size == 0 and symbol_info == _GLOBAL_NOTYPE
 
 
 def _target(output: tuple[int, bytes], place: int, kind: int, value: int) -> int:

@@ -3,7 +3,6 @@
     .option norvc                   /* marks and vectors count on instructions of four bytes */
 
     .equ    MSTATUS_MIE, 8
-    .equ    MIE_TIMER, 0x80
     .equ    EXIT_FAULT_IN_HANDLER, 70
 
 .macro function name
@@ -26,8 +25,6 @@ board_reset:
     call    platform_init
     la      t0, opc_main_stack_top
     csrw    mscratch, t0
-    li      t0, MIE_TIMER
-    csrs    mie, t0
     j       board_thread
     .size   board_reset, . - board_reset
 

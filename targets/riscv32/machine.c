@@ -18,6 +18,8 @@
 /* Of a PMP entry: a region whose size is a power of two, locked, so that machine mode obeys as well. */
 enum { PMP_READ = 1, PMP_EXECUTE = 4, PMP_POWER_OF_TWO = 3 << 3, PMP_LOCKED = 1 << 7 };
 
+enum { MIE_TIMER = 1 << 7 };
+
 extern const uint8_t opc_flash_start[], opc_flash_bytes[], opc_guard_start[], opc_task_stack_bottom[];
 
 /* `bytes` is a power of two, at least 8, and divides `base`. */
@@ -52,6 +54,7 @@ static void tick_again(void) {
 void machine_start(void) {
     protect();
     tick_again();
+    __asm volatile("csrs mie, %0" ::"r"(MIE_TIMER)); /* heard once board_thread lets interrupts in */
 }
 
 uint32_t machine_tick(void) {
