@@ -23,7 +23,7 @@ opc_status opc_map_float(opc_node *node, float (*f)(float)) {
 opc_status opc_map_fetch(opc_node *node, opc_map *m) {
     OPC_TRY(opc_fetch_unary(node, &m->x, &m->y));
     OPC_TRY(opc_need_quantized(node, &m->x, &m->y));
-    m->activation = OPC_ACT_NONE;
+    opc_dtype_range(m->y.dtype, &m->lo, &m->hi);
     const bool symmetric = opc_zero_point(&m->x, 0) == 0 && opc_zero_point(&m->y, 0) == 0;
     return symmetric || m->x.dtype != OPC_INT16 ? OPC_OK
                                                 : OPC_FAIL(node, OPC_INVALID_MODEL, "zero points of int16 must be 0");
@@ -39,7 +39,7 @@ opc_status opc_map_quantized_prepare(opc_node *node) {
 }
 
 /* May work in place. */
-static void apply(const opc_map *m, void *from, void *to, uint32_t count, int32_t lo, int32_t hi) {
+static void apply(const opc_map *m, void *from, void *to, uint32_t count) {
     opc_tensor in = m->x;
     opc_tensor out = m->y;
     in.data = from;
@@ -48,23 +48,20 @@ static void apply(const opc_map *m, void *from, void *to, uint32_t count, int32_
     const int32_t zero_y = opc_zero_point(&out, 0);
     for (uint32_t i = 0; i < count; i++) {
         const int32_t value = m->f(m->context, opc_load_int(&in, i) - zero_x);
-        opc_store_int(&out, i, opc_clamp_sum(value, zero_y, lo, hi));
+        opc_store_int(&out, i, opc_clamp_sum(value, zero_y, m->lo, m->hi));
     }
 }
 
 opc_status opc_map_quantized(opc_node *node, const opc_map *m) {
-    int32_t lo;
-    int32_t hi;
-    OPC_TRY(opc_activation_range(node, &m->y, m->activation, &lo, &hi));
     uint8_t *table = opc_scratch_data(node);
     if (table == NULL) {
-        apply(m, m->x.data, m->y.data, m->x.elements, lo, hi);
+        apply(m, m->x.data, m->y.data, m->x.elements);
         return OPC_OK;
     }
     for (uint32_t i = 0; i < TABLE_ENTRIES; i++) {
         table[i] = (uint8_t)i;
     }
-    apply(m, table, table, TABLE_ENTRIES, lo, hi);
+    apply(m, table, table, TABLE_ENTRIES);
     const uint8_t *in = m->x.data;
     uint8_t *out = m->y.data;
     for (uint32_t i = 0; i < m->x.elements; i++) {

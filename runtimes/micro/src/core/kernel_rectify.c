@@ -42,6 +42,6 @@ opc_status opc_rectify(opc_node *node, uint8_t activation) {
     OPC_TRY(opc_map_fetch(node, &m));
     m.f = rectified;
     m.context = opc_data(node);
-    m.activation = activation;
+    OPC_TRY(opc_activation_range(node, &m.y, activation, &m.lo, &m.hi));
     return opc_map_quantized(node, &m);
 }

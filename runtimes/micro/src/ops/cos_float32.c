@@ -1,13 +1,8 @@
-#include <math.h>
-
 #include "kernel_map.h"
-
-static float cosine(float x) {
-    return cosf(x);
-}
+#include "kernel_real.h"
 
 static opc_status invoke(opc_node *node) {
-    return opc_map_float(node, cosine);
+    return opc_map_float(node, opc_cos);
 }
 
 const opc_op opc_cos_float32 = {.code = OPC_CODE_COS,

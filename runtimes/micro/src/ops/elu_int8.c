@@ -1,13 +1,8 @@
-#include <math.h>
-
 #include "kernel_map.h"
-
-static float elu_of(float x) {
-    return x < 0.0f ? expm1f(x) : x;
-}
+#include "kernel_real.h"
 
 static opc_status invoke(opc_node *node) {
-    return opc_map_real(node, elu_of);
+    return opc_map_real(node, opc_elu);
 }
 
 const opc_op opc_elu_int8 = {.code = OPC_CODE_ELU,

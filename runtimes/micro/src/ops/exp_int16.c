@@ -1,13 +1,8 @@
-#include <math.h>
-
+#include "kernel_real.h"
 #include "kernel_table.h"
 
-static float exp_of(float x) {
-    return expf(x);
-}
-
 static opc_status prepare(opc_node *node) {
-    return opc_table_prepare(node, exp_of);
+    return opc_table_prepare(node, opc_exp);
 }
 
 const opc_op opc_exp_int16 = {.code = OPC_CODE_EXP,

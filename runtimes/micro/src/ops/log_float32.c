@@ -1,13 +1,8 @@
-#include <math.h>
-
 #include "kernel_map.h"
-
-static float logarithm(float x) {
-    return logf(x);
-}
+#include "kernel_real.h"
 
 static opc_status invoke(opc_node *node) {
-    return opc_map_float(node, logarithm);
+    return opc_map_float(node, opc_log);
 }
 
 const opc_op opc_log_float32 = {.code = OPC_CODE_LOG,

@@ -1,10 +1,11 @@
 #include <math.h>
 
+#include "kernel_real.h"
 #include "kernel_table.h"
 
 /* Up to 0 the output's least value. */
 static float log_of(float x) {
-    return x > 0.0f ? logf(x) : -HUGE_VALF;
+    return x > 0.0f ? opc_log(x) : -HUGE_VALF;
 }
 
 static opc_status prepare(opc_node *node) {

@@ -1,10 +1,11 @@
 #include <math.h>
 
 #include "kernel_map.h"
+#include "kernel_real.h"
 
 /* Up to 0 the output's least value. */
 static float log_of(float x) {
-    return x > 0.0f ? logf(x) : -HUGE_VALF;
+    return x > 0.0f ? opc_log(x) : -HUGE_VALF;
 }
 
 static opc_status invoke(opc_node *node) {

@@ -1,5 +1,4 @@
-#include <math.h>
-
+#include "kernel_real.h"
 #include "kernel_util.h"
 
 static opc_status fetch(opc_node *node, opc_tensor *x, opc_tensor *y) {
@@ -21,9 +20,9 @@ static void log_softmax(const float *x, float *y, uint32_t depth) {
     float sum = 0.0f;
     for (uint32_t c = 0; c < depth; c++) {
         y[c] = x[c] - largest;
-        sum += expf(y[c]);
+        sum += opc_exp(y[c]);
     }
-    const float logarithm = logf(sum);
+    const float logarithm = opc_log(sum);
     for (uint32_t c = 0; c < depth; c++) {
         y[c] -= logarithm;
     }

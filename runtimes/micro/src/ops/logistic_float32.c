@@ -1,31 +1,18 @@
-#include <math.h>
-
-#include "kernel_util.h"
+#include "kernel_map.h"
+#include "kernel_real.h"
 
 /* Beyond ln 2^24 the sum 1 + exp(-x) rounds to 1, or to exp(-x), which would overflow: there exp(x) is the result. */
 static float logistic(float x) {
-    return x < -16.635532f ? expf(x) : 1.0f / (1.0f + expf(-x));
-}
-
-static opc_status prepare(opc_node *node) {
-    opc_tensor x;
-    opc_tensor y;
-    return opc_fetch_unary(node, &x, &y);
+    return x < -16.635532f ? opc_exp(x) : 1.0f / (1.0f + opc_exp(-x));
 }
 
 static opc_status invoke(opc_node *node) {
-    opc_tensor x;
-    opc_tensor y;
-    OPC_TRY(opc_fetch_unary(node, &x, &y));
-    for (uint32_t i = 0; i < x.elements; i++) {
-        ((float *)y.data)[i] = logistic(opc_f32(&x)[i]);
-    }
-    return OPC_OK;
+    return opc_map_float(node, logistic);
 }
 
 const opc_op opc_logistic_float32 = {.code = OPC_CODE_LOGISTIC,
                                      .key = OPC_KEY_INPUT0,
                                      .flags = OPC_INPLACE_INPUT0,
                                      .types = OPC_BIT(OPC_FLOAT32),
-                                     .prepare = prepare,
+                                     .prepare = opc_map_prepare,
                                      .invoke = invoke};

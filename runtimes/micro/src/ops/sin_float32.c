@@ -1,13 +1,8 @@
-#include <math.h>
-
 #include "kernel_map.h"
-
-static float sine(float x) {
-    return sinf(x);
-}
+#include "kernel_real.h"
 
 static opc_status invoke(opc_node *node) {
-    return opc_map_float(node, sine);
+    return opc_map_float(node, opc_sin);
 }
 
 const opc_op opc_sin_float32 = {.code = OPC_CODE_SIN,

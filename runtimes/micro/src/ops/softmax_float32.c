@@ -1,5 +1,4 @@
-#include <math.h>
-
+#include "kernel_real.h"
 #include "kernel_util.h"
 
 static opc_status fetch(opc_node *node, opc_tensor *x, opc_tensor *y) {
@@ -20,7 +19,7 @@ static void softmax(const float *x, float *y, uint32_t depth, float beta) {
     }
     float sum = 0.0f;
     for (uint32_t c = 0; c < depth; c++) {
-        y[c] = expf((x[c] - largest) * beta);
+        y[c] = opc_exp((x[c] - largest) * beta);
         sum += y[c];
     }
     for (uint32_t c = 0; c < depth; c++) {

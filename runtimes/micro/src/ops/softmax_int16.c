@@ -1,13 +1,9 @@
-#include <math.h>
-
 #include "kernel_fixed.h"
+#include "kernel_real.h"
 #include "kernel_table.h"
 
 /* exp over [-10, 0] is worth a table: every element reads two entries. 1 / (1 + x) is read once a row and computed. */
 
-static float natural_exp(float x) {
-    return expf(x);
-}
 static float one_over_one_plus(float x) {
     return 1.0f / (1.0f + x);
 }
@@ -34,7 +30,7 @@ static opc_status prepare(opc_node *node) {
     if (table == NULL) {
         return OPC_NO_MEMORY;
     }
-    const opc_table_of t = opc_table_plan(natural_exp, 10.0f / 65535.0f, INT16_MAX, 2.0f / 65535.0f, 0);
+    const opc_table_of t = opc_table_plan(opc_exp, 10.0f / 65535.0f, INT16_MAX, 2.0f / 65535.0f, 0);
     for (uint32_t i = 0; i < OPC_TABLE_ENTRIES; i++) {
         table[i] = opc_table_entry(&t, i);
     }

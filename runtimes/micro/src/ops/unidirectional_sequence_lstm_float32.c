@@ -2,6 +2,7 @@
 
 #include "fixedpoint.h"
 #include "kernel_lstm.h"
+#include "kernel_real.h"
 
 static const opc_lstm_types types = {OPC_FLOAT32, OPC_FLOAT32, OPC_FLOAT32, OPC_FLOAT32};
 
@@ -26,7 +27,7 @@ static float weighed(const opc_lstm *l, uint32_t gate, uint32_t u) {
 
 /* exp(-x) overflows to infinity where the result is 0. */
 static float logistic(float x) {
-    return 1.0f / (1.0f + expf(-x));
+    return 1.0f / (1.0f + opc_exp(-x));
 }
 
 static opc_status invoke(opc_node *node) {
@@ -38,9 +39,9 @@ static opc_status invoke(opc_node *node) {
         for (uint32_t u = 0; u < l.units; u++) {
             float *c = (float *)l.c + l.state_at + u;
             const float kept = logistic(weighed(&l, OPC_LSTM_F, u)) * *c;
-            const float added = logistic(weighed(&l, OPC_LSTM_I, u)) * tanhf(weighed(&l, OPC_LSTM_G, u));
+            const float added = logistic(weighed(&l, OPC_LSTM_I, u)) * opc_tanh(weighed(&l, OPC_LSTM_G, u));
             *c = opc_clamp_float(kept + added, -bound, bound);
-            ((float *)l.y)[l.y_at + u] = logistic(weighed(&l, OPC_LSTM_O, u)) * tanhf(*c);
+            ((float *)l.y)[l.y_at + u] = logistic(weighed(&l, OPC_LSTM_O, u)) * opc_tanh(*c);
         }
     }
     return OPC_OK;
