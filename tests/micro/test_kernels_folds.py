@@ -215,6 +215,14 @@ def test_a_cell_begins_with_an_output_of_zero_whatever_its_zero_point(checked: E
     assert outcome.outputs[0][0].tolist() == [[[-20]]]
 
 
+def test_raw_products_of_wild_zero_points_wrap(checked: Executor) -> None:
+    wild = Quant((1.0,), (-(2**31),))
+    model = one("BATCH_MATMUL", [tensor((1, 1), "int8", wild)] * 2, tensor((1, 1), "int32"))
+    outcome = checked.execute(model, [(np.array([[1]], np.int8), np.array([[3]], np.int8))])
+    assert isinstance(outcome, Produced), outcome
+    assert outcome.outputs[0][0].tolist() == [[3]]  # (1 + 2**31) * (3 + 2**31) modulo 2**32, as 4 * 2**31 is 0
+
+
 def test_the_first_of_equal_elements_is_found_from_every_dtype(checked: Executor) -> None:
     for dtype in ("float32", "int8", "uint8", "int32", "bool"):
         x = np.array([[0, 1, 1], [1, 0, 0]], dtype)

@@ -19,7 +19,7 @@ static int32_t dot(const opc_matmul *m, int32_t zero_x, int32_t zero_w) {
     const int8_t *w = opc_i8(&m->in[1]) + m->w_at;
     uint32_t sum = 0;
     for (uint32_t k = m->depth; k != 0; k--, x += m->x_step, w += m->w_step) {
-        sum += (uint32_t)(*x - zero_x) * (uint32_t)(*w - zero_w);
+        sum += (uint32_t)opc_sub32(*x, zero_x) * (uint32_t)opc_sub32(*w, zero_w);
     }
     return (int32_t)sum;
 }
