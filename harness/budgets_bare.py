@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
-
-from elftools.elf.elffile import ELFFile
 
 from opconform.harness.budgets_elf import Graph
 
@@ -54,19 +51,13 @@ _OBJECT = re.compile(r"(-[0-9a-f]{24})*\.(o|obj)$")
 _WRITABLE = (".data", ".bss", ".sdata", ".sbss", ".tdata", ".tbss", ".buffers")
 
 
-def foreign(elf: Path, graph: Graph, declared: Mapping[str, str] = DECLARED) -> tuple[str, ...]:
+def foreign(graph: Graph, declared: Mapping[str, str] = DECLARED) -> tuple[str, ...]:
     """Return a line for each thing in a linked image that only an operating system has, or that nobody declared.
 
-    `graph` is that of the same image; where its relocations were kept, a line names who refers to the thing.
+    Where its relocations were kept, a line names who refers to the thing.
     """
-    return (*_undefined(elf), *_called(graph), *_variables(graph, declared))
-
-
-def _undefined(elf: Path) -> Iterator[str]:
-    with elf.open("rb") as file:
-        table: Any = ELFFile(file).get_section_by_name(".symtab")
-        names = {symbol.name for symbol in table.iter_symbols() if symbol.name and symbol["st_shndx"] == "SHN_UNDEF"}
-    yield from (f"{name} is undefined; nothing on a board will define it" for name in sorted(names))
+    missing = (f"{name} is undefined; nothing on a board will define it" for name in sorted(graph.undefined))
+    return (*missing, *_called(graph), *_variables(graph, declared))
 
 
 def _called(graph: Graph) -> Iterator[str]:

@@ -22,6 +22,7 @@ _STRING_END = re.compile(rb"\0+")
 _MAP_BEGINS = "Linker script and memory map"
 _SHF_ALLOC = 2
 _STT_SECTION = 3
+_SHN_UNDEF = 0
 _GLOBAL_NOTYPE = 0x10
 _BOUNDED = (".data", ".bss")  # start-up code names their ends and needs none of their variables
 _SYMBOL = struct.Struct("<IIIBBH")
@@ -51,11 +52,12 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """The pieces of an image in order of address, what each refers to, and the symbols."""
+    """The pieces of an image in order of address, what each refers to, and the symbols; `undefined` have no address."""
 
     pieces: tuple[Piece, ...]
     edges: tuple[frozenset[int], ...]
     symbols: Mapping[str, int]
+    undefined: frozenset[str] = frozenset()
 
     def find(self, symbol: str) -> int | None:
         """Return the index of the piece that holds a symbol, or None."""
@@ -94,7 +96,7 @@ def read_graph(elf: Path, link_map: Path) -> Graph:
         pieces = split_strings(read_map(link_map.read_text(), spans), contents)
         table = image.get_section_by_name(".symtab")
         values = list(_SYMBOL.iter_unpack(table.data()))
-        names = {symbol.name: symbol["st_value"] for symbol in table.iter_symbols() if symbol.name}
+        names = _names(image.get_section(table["sh_link"]).data(), [entry[0] for entry in values])
         edges: list[set[int]] = [set() for _ in pieces]
         for output in outputs:
             place = (output["sh_addr"], output.data())
@@ -102,7 +104,13 @@ def read_graph(elf: Path, link_map: Path) -> Graph:
                 _join(edges, pieces, _targets(place, relocations.data(), values))
             if relocations := image.get_section_by_name(f".rela{output.name}"):
                 _join(edges, pieces, _sums(relocations.data(), values))
-        return Graph(pieces, tuple(frozenset(targets) for targets in edges), names)
+        known = {name: entry[1] for name, entry in zip(names, values, strict=True) if name}
+        missing = {name for name, entry in zip(names, values, strict=True) if name and entry[5] == _SHN_UNDEF}
+        return Graph(pieces, tuple(map(frozenset, edges)), known, frozenset(missing))
+
+
+def _names(strings: bytes, offsets: Iterable[int]) -> list[str]:
+    return [strings[at : strings.index(b"\0", at)].decode() for at in offsets]
 
 
 def read_map(text: str, outputs: Sequence[tuple[int, int, str]]) -> tuple[Piece, ...]:

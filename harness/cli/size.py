@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -105,6 +107,7 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print an object with core, lib and ops.")] = False,
     update: Annotated[bool, typer.Option("--update", help="Renew the baseline and the budgets.")] = False,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Boards measured at the same time.")] = 1,
     link: Annotated[bool, typer.Option("--link", help="Link and run the image of MODEL too, and compare.")] = False,
 ) -> int:
     """Measure ops, or the image of a model."""
@@ -116,8 +119,7 @@ def command(
     if link:
         raise typer.BadParameter("--link is for the image of a model; give MODEL")
     specs = _specs(op or ["*"])
-    kernels = load_oracle().kernels
-    found = [measured(board, list(specs.values()), kernels) for board in boards]
+    found = _together(boards, specs, jobs)
     baseline = budgets.read_baseline()
     over = [text for one in found for text in problems(one, specs)]
     if as_json:
@@ -155,6 +157,24 @@ def measured(target: str, specs: Sequence[OpSpec], kernels: Mapping[str, Any]) -
     table = budgets.measure_flash(target)
     handle = resolve(f"{costs.MICRO}@{target}")
     return Measured(target, table, tuple(costs.measure(specs, handle, kernels, lambda _: table)))
+
+
+def _together(boards: Sequence[str], specs: Mapping[str, OpSpec], jobs: int) -> list[Measured]:
+    """Measure boards in up to `jobs` processes; the order is that of the boards."""
+    count = min(jobs, len(boards))
+    if count <= 1:
+        kernels = load_oracle().kernels
+        return [measured(board, list(specs.values()), kernels) for board in boards]
+    parts = [boards[number::count] for number in range(count)]
+    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as pool:
+        found = [one for part in pool.map(_apart, parts, [list(specs)] * count) for one in part]
+    return sorted(found, key=lambda one: boards.index(one.target))
+
+
+def _apart(boards: Sequence[str], ops: Sequence[str]) -> list[Measured]:
+    """Measure boards in a process of its own, which reads the specs again."""
+    specs, kernels = load_all(), load_oracle().kernels
+    return [measured(board, [specs[op] for op in ops], kernels) for board in boards]
 
 
 def problems(one: Measured, specs: Mapping[str, OpSpec]) -> list[str]:

@@ -144,3 +144,11 @@ def test_a_baseline_survives_being_written_and_read(tmp_path: Path) -> None:
     budgets.write_baseline({"cortex-m4": {"core": 1}}, path)
     assert budgets.read_baseline(path) == {"cortex-m4": {"core": 1}}
     assert [file.name for file in tmp_path.iterdir()] == ["baseline.json"]
+
+
+def test_a_baseline_has_a_line_for_each_op(tmp_path: Path) -> None:
+    path = tmp_path / "baseline.json"
+    figures = {"m4": {"flash": {"core": 1, "ops": {"ADD": {"own": 5, "alone": 6}, "SUB": {"own": 7}}}, "meters": {}}}
+    budgets.write_baseline(figures, path)
+    assert budgets.read_baseline(path) == figures
+    assert '    "ADD": {"alone": 6, "own": 5},\n    "SUB": {"own": 7}\n' in path.read_text()

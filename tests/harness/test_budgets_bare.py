@@ -41,7 +41,7 @@ def found(place: Path, top: str = "", body: str = "", extra: Sequence[str] = ())
     target, table = load_target(BOARD), build.registry_source(("bad",))
     sources = (*build.platform_sources(target), *build.core_sources(), place / "bad.c", table)
     image = build.link_image(target, build.compile_objects(target, sources), (*budgets.LINK, *extra))
-    return foreign(image.elf, read_graph(image.elf, image.map))
+    return foreign(read_graph(image.elf, image.map))
 
 
 @pytest.mark.parametrize("board", BOARDS)
@@ -49,8 +49,8 @@ def test_the_images_of_all_kernels_are_bare(board: str) -> None:
     target = load_target(board)
     for image in (build.build_worker(target, budgets.LINK), modelimage.build_with_buffer(target, budgets.LINK)):
         graph = read_graph(image.elf, image.map)
-        assert foreign(image.elf, graph) == ()
-        assert len(foreign(image.elf, graph, {})) > 3  # the check sees the declared variables
+        assert foreign(graph) == ()
+        assert len(foreign(graph, {})) > 3  # the check sees the declared variables
 
 
 def test_an_honest_kernel_is_not_blamed(tmp_path: Path) -> None:

@@ -308,6 +308,29 @@ def test_update_writes_baseline_and_budgets_and_names_every_budget_that_rises(
     assert capsys.readouterr().out.splitlines()[-1] == "baseline written; budgets of 0 specs changed"
 
 
+def test_update_gives_budgets_to_an_op_that_has_none(
+    fake_size: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = fake_size / "abs.yaml"
+    without = costs_update.with_budgets(path.read_text(), {}).rpartition("\n# Written by")[0]
+    path.write_text(without)
+    assert load_all(fake_size)["ABS"].budgets == {}
+    assert size.command(None, [BOARD], ["ABS"], update=True) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "baseline written; budgets of 1 specs changed"
+    limits = {"own": 11008, "stack": 336, "scratch": 32, "arena": 240, "instructions": 14000}
+    assert load_all(fake_size)["ABS"].budgets == {BOARD: limits}
+    assert path.read_text().startswith(without)
+
+
+def test_boards_measured_at_the_same_time_come_in_the_order_of_the_boards(capsys: pytest.CaptureFixture[str]) -> None:
+    told = []
+    for jobs in (1, 2):
+        assert size.command(None, ["cortex-m0", BOARD], ["ABS"], as_json=True, jobs=jobs) in (0, 1)
+        told.append(json.loads(capsys.readouterr().out))
+    assert list(told[0]) == ["cortex-m0", BOARD]
+    assert told[0] == told[1]
+
+
 def test_update_writes_nothing_where_a_board_failed(
     fake_size: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -91,8 +91,8 @@ def test_hello_world_says_the_same_on_a_board(board: str, said_here: str, tmp_pa
     image = built("hello_world", tmp_path, board)
     assert output(image, board) == said_here
     graph = read_graph(image, tmp_path / "hello_world.map")
-    assert foreign(image, graph, {"main.c:arena": "", "main.c:interpreter": ""}) == ()
-    assert len(foreign(image, graph, {})) == 2
+    assert foreign(graph, {"main.c:arena": "", "main.c:interpreter": ""}) == ()
+    assert len(foreign(graph, {})) == 2
     if board == "cortex-m3":
         found = sizes(image)
         flash = sum(found.get(name, 0) for name in (".vectors", ".text", ".rodata", ".ARM.exidx", ".data"))
