@@ -184,7 +184,7 @@ def _costs(log: Log) -> Mapping[str, Any]:
     return {
         "targets": costs.targets(log),
         "tables": costs.tables(log),
-        "relative": {metric: costs.relative(log, metric) for metric in ("own", "instructions")},
+        "relative": {metric: means for metric in costs.METRICS if (means := costs.relative(log, metric))},
         "over": [one for one in costs.figures(log) if one.over],
         "changed": [one for one in costs.figures(log) if one.changed],
     }

@@ -38,6 +38,33 @@
     filter();
   }
 
+  // Figures: the largest first, then the smallest; what was not measured always last. Names the other way round.
+  const order = (table, column, up) => {
+    const key = (row) => {
+      const cell = row.children[column];
+      if (column === 0) return cell.textContent;
+      return cell.dataset.value === undefined ? null : Number(cell.dataset.value);
+    };
+    const compare = (one, other) => {
+      const [a, b] = [key(one), key(other)];
+      if (a === null || b === null) return (a === null) - (b === null);
+      return (a < b ? -1 : a > b ? 1 : 0) * (up ? 1 : -1);
+    };
+    table.tBodies[0].append(...[...table.tBodies[0].rows].sort(compare));
+  };
+  all("table.costs").forEach((table) => all("thead th", table).forEach((head, column) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = head.textContent;
+    head.replaceChildren(button);
+    button.addEventListener("click", () => {
+      const up = head.hasAttribute("aria-sort") ? head.getAttribute("aria-sort") !== "ascending" : column === 0;
+      all("th[aria-sort]", table).forEach((other) => other.removeAttribute("aria-sort"));
+      head.setAttribute("aria-sort", up ? "ascending" : "descending");
+      order(table, column, up);
+    });
+  }));
+
   const select = (element) => {
     const range = document.createRange();
     range.selectNodeContents(element);

@@ -262,3 +262,20 @@ def test_every_control_and_picture_has_a_name_for_a_screen_reader(browser: Any, 
     roles = [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes if not node["ignored"]]
     assert [role for role, name in roles if role in named and not name] == []
     assert ("main", "") in roles
+
+
+def test_a_click_on_a_board_sorts_the_operators_by_its_figures(browser: Any, site: Path) -> None:
+    browser.get(f"{site.as_uri()}/costs.html")
+    table = find(browser, "table.costs")
+    rows = "return [...arguments[0].tBodies[0].rows].map((row) => Number(row.children[2].dataset.value))"
+    figures = browser.execute_script(rows, table)
+    assert sorted(figures) != figures != sorted(figures, reverse=True)
+    button = table.find_elements("css selector", "thead button")[2]
+    for up in (False, True):
+        button.click()
+        assert browser.execute_script(rows, table) == sorted(figures, reverse=not up)
+    assert [cell.get_attribute("aria-sort") for cell in table.find_elements("css selector", "th[aria-sort]")] == [
+        "ascending"
+    ]
+    table.find_elements("css selector", "thead button")[0].click()
+    assert browser.execute_script(rows, table) == figures

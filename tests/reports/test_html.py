@@ -242,3 +242,12 @@ def test_rows_whose_bound_nobody_comes_near_are_listed_the_widest_first() -> Non
         ("EXACT", "float32", "a"): cell(0.0, 1.0),
     }
     assert html.loose(found) == [("WIDER", "float32", "ulp", 0.001, 1.0), ("WIDE", "float32", "ulp", 0.01, 1.0)]
+
+
+def test_the_costs_page_compares_boards_figure_by_figure_and_with_the_baseline(site: Mapping[str, bytes]) -> None:
+    page = site["costs.html"].decode()
+    assert page.count('<table class="costs">') == 6  # this log has no scratch
+    assert 'data-value="1180' in page
+    assert '<small class="delta">+24 (+2.1\u202f%)</small>' in page
+    compared = page[page.index('id="boards"') :].partition("</table>")[0]
+    assert all(f">{name}</th>" in compared for name in ("Flash, own", "Stack", "Arena", "Instructions", "cortex-m0"))
