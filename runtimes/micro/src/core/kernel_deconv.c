@@ -48,7 +48,8 @@ opc_status opc_deconv_start(opc_node *node, opc_deconv *d, uint8_t b_dtype) {
     c->window.x.dilation = 1;
     c->window.y.dilation = 1;
     OPC_TRY(opc_window_plan(node, &c->y, &c->x, opc_option_u8(node, PADDING, OPC_PADDING_SAME), &c->window));
-    d->places = c->out_channels == 0 ? 0 : c->y.elements / c->out_channels;
+    d->channels = c->y.elements == 0 ? 0 : c->out_channels;
+    d->places = d->channels == 0 ? 0 : c->y.elements / d->channels;
     return OPC_OK;
 }
 

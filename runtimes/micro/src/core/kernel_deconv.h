@@ -21,7 +21,8 @@ typedef struct opc_deconv {
     opc_deconv_axis down;
     opc_deconv_axis across;
     uint32_t channel;
-    uint32_t places; /* of one channel */
+    uint32_t channels; /* to compute: none of an empty output */
+    uint32_t places;   /* of one channel */
     uint32_t row;
     uint32_t column;
     uint32_t y_at;

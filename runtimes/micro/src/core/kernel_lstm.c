@@ -64,7 +64,7 @@ static opc_status fetch(opc_node *node, opc_lstm *l, opc_lstm_types types, bool 
     l->y = y.data;
     l->depth = (uint32_t)x.dims[2];
     l->units = (uint32_t)y.dims[2];
-    l->places = (uint32_t)(x.dims[0] * x.dims[1]);
+    l->places = y.elements == 0 ? 0 : (uint32_t)(x.dims[0] * x.dims[1]);
     l->repeat = time_major ? 1U : (uint32_t)x.dims[1];
     *batches = x.dims[time_major ? 1 : 0];
     return OPC_OK;

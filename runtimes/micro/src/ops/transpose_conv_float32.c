@@ -30,7 +30,7 @@ static opc_status invoke(opc_node *node) {
     float lo;
     float hi;
     OPC_TRY(start(node, &d, &lo, &hi));
-    for (uint32_t o = 0; o < d.conv.out_channels; o++) {
+    for (uint32_t o = 0; o < d.channels; o++) {
         const float bias = d.conv.b.data == NULL ? 0.0f : opc_f32(&d.conv.b)[o];
         opc_deconv_channel(&d, o);
         for (uint32_t i = 0; i < d.places; i++, opc_deconv_next(&d)) {

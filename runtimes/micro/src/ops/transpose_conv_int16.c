@@ -42,7 +42,7 @@ static opc_status invoke(opc_node *node) {
     int32_t hi;
     OPC_TRY(start(node, &d, &lo, &hi));
     const bool narrow = bias_type(node) == OPC_INT32;
-    for (uint32_t o = 0; o < d.conv.out_channels; o++) {
+    for (uint32_t o = 0; o < d.channels; o++) {
         const opc_multiplier m = opc_conv_multiplier(&d.conv, o);
         const int64_t bias = d.conv.b.data == NULL ? 0 : opc_load_index(&d.conv.b, o);
         opc_deconv_channel(&d, o);

@@ -32,7 +32,7 @@ static opc_status invoke(opc_node *node) {
     OPC_TRY(start(node, &d, &lo, &hi));
     const int32_t zero_x = opc_zero_point(&d.conv.x, 0);
     const int32_t zero_y = opc_zero_point(&d.conv.y, 0);
-    for (uint32_t o = 0; o < d.conv.out_channels; o++) {
+    for (uint32_t o = 0; o < d.channels; o++) {
         const opc_multiplier m = opc_conv_multiplier(&d.conv, o);
         const int32_t bias = d.conv.b.data == NULL ? 0 : opc_i32(&d.conv.b)[o];
         opc_deconv_channel(&d, o);
