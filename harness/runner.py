@@ -144,10 +144,9 @@ def run(selection: Selection, log: Path | None, resume: bool = False, progress: 
     started = time.perf_counter()
     specs = load_all(selection.folder, selection.ops)
     pairs = select(specs, selection)
-    asked = {op for op, _ in select(specs, replace(selection, shard=WHOLE))}
-    handles = asked_for(selection.runtimes)
-    seated, missing = _available(handles)
-    turns = rotation(seated, selection.tier, selection.seed)
+    whole = select(specs, replace(selection, shard=WHOLE))
+    asked = {op for op, _ in whole}
+    handles, seated, turns, missing = _cast(selection, whole)
     entries = {handle.label: expectations_of(handle) for handle in seated}
     header = _header(selection, handles, specs_hash(selection.folder))
     writer, totals = LogWriter(log), Totals()
@@ -210,21 +209,49 @@ def _emit(writer: LogWriter | None, totals: Totals, report: Progress, lines: Seq
         report(line)
 
 
-def _available(handles: Sequence[Handle]) -> tuple[list[Handle], list[Line]]:
-    """Split runtimes into those that can run here and log lines for those that cannot."""
-    seated: list[Handle] = []
+def _cast(
+    selection: Selection, rows: Sequence[tuple[str, str]]
+) -> tuple[list[Handle], list[Handle], Rotation, list[Line]]:
+    """Return the runtimes of a run, those that can run here, how they share `rows`, and lines for the others.
+
+    A board that has none of the rows takes no part.
+    """
+    asked = asked_for(selection.runtimes)
+    installed, missing = _installed(asked)
+    turns = rotation(installed, selection.tier, selection.seed)
+    idle = {handle.label for handle in installed if not turns.share(handle.label, rows)}
+    seated, failed = _started([handle for handle in installed if handle.label not in idle])
+    return [handle for handle in asked if handle.label not in idle], seated, turns, [*missing, *failed]
+
+
+def _installed(handles: Sequence[Handle]) -> tuple[list[Handle], list[Line]]:
+    """Split runtimes into those whose packages and programs are here and log lines for those that cannot run."""
+    return _sorted_out(handles, lambda handle: connect(handle).close())
+
+
+def _started(handles: Sequence[Handle]) -> tuple[list[Handle], list[Line]]:
+    """Start what is quick to start, as _installed; raise TargetFailed for what is there and does not start."""
+
+    def greet(handle: Handle) -> None:
+        executor = connect(handle)
+        why = executor.greet() if isinstance(executor, Isolated) and _starts_quickly(handle) else ""
+        executor.close()
+        if why:
+            raise TargetFailed(f"{handle.label} cannot start: {why}; nothing was run: mend it or leave it out")
+
+    return _sorted_out(handles, greet)
+
+
+def _sorted_out(handles: Sequence[Handle], attempt: Callable[[Handle], None]) -> tuple[list[Handle], list[Line]]:
+    good: list[Handle] = []
     missing: list[Line] = []
     for handle in handles:
         try:
-            executor = connect(handle)
-            why = executor.greet() if isinstance(executor, Isolated) and _starts_quickly(handle) else ""
-            executor.close()
-            if why:
-                raise TargetFailed(f"{handle.label} cannot start: {why}; nothing was run: mend it or leave it out")
-            seated.append(handle)
+            attempt(handle)
+            good.append(handle)
         except Unavailable as error:
             missing.append({"kind": "unavailable", "runtime": handle.name, "target": handle.at, "message": str(error)})
-    return seated, missing
+    return good, missing
 
 
 def _starts_quickly(handle: Handle) -> bool:

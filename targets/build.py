@@ -181,6 +181,14 @@ def build_plugin() -> Path:
     return _publish(path, lambda out: _run([compiler, *PLUGIN_FLAGS, str(source), "-o", str(out)]))
 
 
+def need_tools(target: Target) -> None:
+    """Raise Unavailable where a program is missing that a board is built with or runs on."""
+    architecture = load_architecture(target.architecture)
+    find_tool(architecture.compiler, architecture.compiler_packages)
+    find_tool(architecture.emulator, architecture.emulator_packages)
+    find_tool("gcc", "gcc")
+
+
 def find_tool(name: str, packages: str) -> str:
     """Return the path of a program. Raises Unavailable with the packages that bring it."""
     path = shutil.which(name)

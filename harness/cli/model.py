@@ -15,7 +15,7 @@ from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, INFRASTRUCTURE
 from opconform.harness.flatread import ModelError, ModelView, random_inputs, read_model
 from opconform.harness.isolate import Executor, connect
 from opconform.harness.model import Infra, Produced
-from opconform.harness.registry import resolve
+from opconform.harness.rotation import asked_for
 from opconform.harness.runtime import RuntimeFailure, Unavailable
 from opconform.harness.wholemodel import (
     Culprit,
@@ -91,8 +91,7 @@ def _load(file: Path) -> ModelView:
 
 def _connect(names: Sequence[str]) -> tuple[dict[str, Executor], list[dict[str, Any]]]:
     executors, missing = {}, []
-    for name in names:
-        handle = resolve(name)
+    for handle in asked_for(names):
         try:
             executors[handle.label] = connect(handle)
         except Unavailable as error:

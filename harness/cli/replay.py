@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, INFRASTRUCTURE, console
-from opconform.harness.registry import resolve
 from opconform.harness.replay import describe, replay, save
+from opconform.harness.rotation import asked_for
 from opconform.harness.spec_load import load_all
 
 HELP = """Run one case again from its id alone, and show inputs, the right answer and what each runtime answers.
@@ -40,7 +40,7 @@ def command(
     ] = None,
 ) -> int:
     """Run one case again."""
-    found = replay(case_id, [resolve(name) for name in runtime], load_all())
+    found = replay(case_id, asked_for(runtime), load_all())
     out = console()
     for line in describe(found):
         out.print(line, markup=False)

@@ -21,7 +21,7 @@ from opconform.harness.shards import Shard, parse_shard
 from opconform.harness.spec_load import load_all
 
 #: What runs when no --runtime is given: ours, and the real ones that are light to install.
-DEFAULT_RUNTIMES = ("lite", "micro@cortex-m4", "litert@ref", "tflm")
+DEFAULT_RUNTIMES = ("lite", "micro@boards", "litert@ref", "tflm")
 ENGINES = ("local", "ray")
 
 HELP = """Run the conformance tests and judge every runtime.
@@ -47,7 +47,9 @@ def command(
     ] = None,
     runtime: Annotated[
         list[str] | None,
-        typer.Option("--runtime", metavar="NAME[@TARGET]", help="A runtime; also FILE.py:Class or 'exec:COMMAND'."),
+        typer.Option(
+            "--runtime", metavar="NAME[@TARGET]", help="A runtime; also NAME@boards, FILE.py:Class or 'exec:COMMAND'."
+        ),
     ] = None,
     tier: Annotated[str, typer.Option(help="How much: smoke, pr or nightly.")] = "smoke",
     seed: Annotated[int, typer.Option(min=0, help="Seed of all draws.")] = 0,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, console
-from opconform.harness.registry import resolve
+from opconform.harness.rotation import asked_for
 from opconform.harness.smoke import lines, smoke
 
 HELP = """Test the adapter of a runtime, not its kernels: does it answer, refuse, recover and forget as it should?
@@ -29,7 +29,7 @@ def command(
 ) -> int:
     """Test adapters."""
     out, sound = console(), True
-    for handle in [resolve(name) for name in runtime]:
+    for handle in asked_for(runtime):
         checks = smoke(handle)
         for line in lines(handle, checks):
             out.print(line, markup=False)

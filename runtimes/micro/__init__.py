@@ -32,9 +32,11 @@ class Micro:
         """
         if target in build.VARIANTS:
             return None
-        from opconform.targets.launcher import Board  # QEMU and its tools matter to boards alone
+        from opconform.targets import boards, launcher  # QEMU and its tools matter to boards alone
+        from opconform.targets.build import need_tools
 
-        return Board(target)
+        need_tools(boards.load_target(target))
+        return launcher.Board(target)
 
     def command(self, target: str) -> list[str]:
         """Return the command line of a worker on this machine, built if needed. Raises Unavailable."""
