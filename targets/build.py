@@ -184,8 +184,8 @@ def build_plugin() -> Path:
 def need_tools(target: Target) -> None:
     """Raise Unavailable where a program is missing that a board is built with or runs on."""
     architecture = load_architecture(target.architecture)
-    find_tool(architecture.compiler, architecture.compiler_packages)
     find_tool(architecture.emulator, architecture.emulator_packages)
+    find_tool(architecture.compiler, architecture.compiler_packages)
     find_tool("gcc", "gcc")
 
 
