@@ -11,6 +11,7 @@ from opconform.harness.cli import (
     conformance,
     expect,
     export,
+    fuzz,
     lint,
     listing,
     merge,
@@ -57,6 +58,7 @@ for _module in (
     export,
     verify,
     merge,
+    fuzz,
 ):
     _module.register(app)
 

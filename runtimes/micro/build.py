@@ -26,7 +26,9 @@ FLAGS = (
     *("-Wall", "-Wextra", "-Wconversion", "-Werror"),
 )
 SANITIZE = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
-VARIANTS: Mapping[str, tuple[str, ...]] = {"host": ("-O2",), "host-asan": SANITIZE}
+#: bytes that part what the interpreter keeps in the arena, so that the sanitizer sees a read beyond a record
+REDZONE = "-DOPC_REDZONE=32U"
+VARIANTS: Mapping[str, tuple[str, ...]] = {"host": ("-O2",), "host-asan": (*SANITIZE, REDZONE)}
 #: program -> its own sources beside the library
 PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "worker": ("worker/worker.c", "worker/watch.c", "worker/host.c"),

@@ -1,11 +1,15 @@
 /* Mutates a model and opens and invokes every mutant; sanitizers say when one makes the library misbehave.
- *     fuzz MODEL.tflite SEED COUNT [ARENA_BYTES]
- * Prints how often each status came. Exit status 0, 1 for bad usage; a sanitizer ends the process otherwise.
- * On an abort the number of the mutant stands on standard error; SEED and COUNT reproduce it. */
+ *     fuzz MODEL.tflite SEED COUNT [ARENA_BYTES [MUTANT.tflite]]
+ * Prints how often each status came. Exit status 0, 1 for bad usage; a sanitizer or an alarm after SECONDS ends the
+ * process otherwise. On an abort the number of the mutant stands on standard error: mutant N of SEED is mutant 0 of
+ * SEED + N. With MUTANT.tflite the mutant 0 is written there and not run. With COUNT 0 the model itself is run. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include <sanitizer/asan_interface.h>
 
 #include "opconform_kernel.h"
 
@@ -21,7 +25,7 @@ const char *__ubsan_default_options(void) {
     return "abort_on_error=1:print_stacktrace=1";
 }
 
-enum { NODE_BUDGET = 2000, MAX_EDITS = 8, STATUSES = 8 };
+enum { NODE_BUDGET = 2000, MAX_EDITS = 8, STATUSES = 8, SECONDS = 20 };
 
 typedef struct material {
     const uint8_t *model;
@@ -34,6 +38,9 @@ static unsigned long current;
 
 static void say_where(int signal_number) {
     (void)fprintf(stderr, "fuzz: mutant %lu\n", current);
+    if (signal_number == SIGALRM) {
+        (void)fprintf(stderr, "fuzz: still running after %d seconds\n", (int)SECONDS);
+    }
     (void)signal(signal_number, SIG_DFL);
     (void)raise(signal_number);
 }
@@ -103,6 +110,8 @@ static size_t edit(uint64_t *state, uint8_t *data, size_t bytes) {
 
 static opc_status try_model(const material *m, const uint8_t *model, size_t bytes) {
     opc_interpreter it;
+    (void)alarm(SECONDS);
+    ASAN_UNPOISON_MEMORY_REGION(m->arena, m->arena_bytes); /* the interpreter parts its records */
     opc_status status = opc_open(&it, model, bytes, m->arena, m->arena_bytes, &opc_registry_all);
     if (status != OPC_OK) {
         return status;
@@ -127,24 +136,33 @@ static opc_status try_model(const material *m, const uint8_t *model, size_t byte
     return status;
 }
 
-/* An allocation of its own and of the exact size for every mutant, so that a read past its end is seen. */
-static opc_status one_mutant(const material *m, uint64_t seed) {
+/* An allocation of its own and of the exact size for every model, so that a read past its end is seen. */
+static opc_status try_copy(const material *m, const uint8_t *model, size_t bytes) {
+    void *exact = NULL;
+    if (posix_memalign(&exact, 16, bytes) != 0) {
+        return OPC_NO_MEMORY;
+    }
+    memcpy(exact, model, bytes);
+    const opc_status status = try_model(m, exact, bytes);
+    free(exact);
+    return status;
+}
+
+/* The mutant of a seed in memory of the model's size; returns its own size. */
+static size_t make_mutant(const material *m, uint64_t seed, uint8_t *mutant) {
     uint64_t state = seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
-    uint8_t *scratch = malloc(m->bytes);
-    memcpy(scratch, m->model, m->bytes);
+    memcpy(mutant, m->model, m->bytes);
     size_t bytes = m->bytes;
     for (uint32_t edits = 1 + draw(&state, MAX_EDITS); edits > 0; edits--) {
-        bytes = edit(&state, scratch, bytes);
+        bytes = edit(&state, mutant, bytes);
     }
-    void *exact = NULL;
-    opc_status status = OPC_NO_MEMORY;
-    if (posix_memalign(&exact, 16, bytes) == 0) {
-        memcpy(exact, scratch, bytes);
-        status = try_model(m, exact, bytes);
-    }
-    free(exact);
-    free(scratch);
-    return status;
+    return bytes;
+}
+
+static bool write_mutant(const char *path, const uint8_t *mutant, size_t bytes) {
+    FILE *file = fopen(path, "wb");
+    const bool written = file != NULL && fwrite(mutant, 1, bytes, file) == bytes;
+    return file != NULL && fclose(file) == 0 && written;
 }
 
 static uint8_t *read_file(const char *path, size_t *bytes) {
@@ -163,28 +181,44 @@ static uint8_t *read_file(const char *path, size_t *bytes) {
     return data;
 }
 
-int main(int count, char **arguments) {
-    material m = {NULL, 0, NULL, count > 4 ? strtoul(arguments[4], NULL, 10) : 65536};
-    void *arena = NULL;
-    m.model = count >= 4 ? read_file(arguments[1], &m.bytes) : NULL;
-    if (m.model == NULL || m.bytes == 0 || posix_memalign(&arena, 16, m.arena_bytes) != 0) {
-        (void)fprintf(stderr, "usage: fuzz MODEL.tflite SEED COUNT [ARENA_BYTES] (the file must exist)\n");
-        return 1;
-    }
-    m.arena = arena;
-    (void)signal(SIGABRT, say_where);
-    const unsigned long seed = strtoul(arguments[2], NULL, 10);
-    const unsigned long total = strtoul(arguments[3], NULL, 10);
+static void run_all(const material *m, unsigned long seed, unsigned long total, uint8_t *mutant) {
     unsigned long seen[STATUSES] = {0};
     for (current = 0; current < total; current++) {
-        seen[one_mutant(&m, seed + current)]++;
+        const size_t bytes = make_mutant(m, seed + current, mutant);
+        seen[try_copy(m, mutant, bytes)]++;
+    }
+    if (total == 0) {
+        seen[try_copy(m, m->model, m->bytes)]++;
     }
     for (uint32_t s = 0; s < STATUSES; s++) {
         if (seen[s] != 0) {
             (void)printf("%s %lu\n", opc_status_text((opc_status)s), seen[s]);
         }
     }
+}
+
+int main(int count, char **arguments) {
+    material m = {NULL, 0, NULL, count > 4 ? strtoul(arguments[4], NULL, 10) : 65536};
+    void *arena = NULL;
+    m.model = count >= 4 ? read_file(arguments[1], &m.bytes) : NULL;
+    uint8_t *mutant = m.model != NULL ? malloc(m.bytes) : NULL;
+    if (mutant == NULL || m.bytes == 0 || posix_memalign(&arena, 16, m.arena_bytes) != 0) {
+        (void)fprintf(stderr,
+                      "usage: fuzz MODEL.tflite SEED COUNT [ARENA_BYTES [MUTANT.tflite]] (the file must exist)\n");
+        return 1;
+    }
+    m.arena = arena;
+    (void)signal(SIGABRT, say_where);
+    (void)signal(SIGALRM, say_where);
+    const unsigned long seed = strtoul(arguments[2], NULL, 10);
+    bool good = true;
+    if (count > 5) {
+        good = write_mutant(arguments[5], mutant, make_mutant(&m, seed, mutant));
+    } else {
+        run_all(&m, seed, strtoul(arguments[3], NULL, 10), mutant);
+    }
+    free(mutant);
     free((void *)(uintptr_t)m.model);
     free(arena);
-    return 0;
+    return good ? 0 : 1;
 }

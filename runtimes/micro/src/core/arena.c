@@ -3,13 +3,30 @@
 
 #include "model.h"
 
+/* Builds under the address sanitizer may part what is allocated: OPC_REDZONE bytes behind each piece. */
+#ifdef OPC_REDZONE
+#include <sanitizer/asan_interface.h>
+
+static void *part(uint8_t *piece, uint32_t bytes) {
+    ASAN_UNPOISON_MEMORY_REGION(piece, bytes);
+    ASAN_POISON_MEMORY_REGION(piece + bytes, OPC_REDZONE);
+    return piece;
+}
+#else
+#define OPC_REDZONE 0U
+static void *part(uint8_t *piece, uint32_t bytes) {
+    (void)bytes;
+    return piece;
+}
+#endif
+
 void *arena_alloc(opc_interpreter *it, uint32_t bytes) {
     /* Rounding cannot wrap because bytes is compared first. */
-    if (bytes > it->tail) {
+    if (bytes > it->tail || bytes + OPC_REDZONE > it->tail) {
         return NULL;
     }
-    it->tail = (it->tail - bytes) & ~UINT32_C(7);
-    return memset(it->arena + it->tail, 0, bytes);
+    it->tail = (it->tail - bytes - OPC_REDZONE) & ~UINT32_C(7);
+    return memset(part(it->arena + it->tail, bytes), 0, bytes);
 }
 
 opc_status fail(opc_interpreter *it, uint32_t why) {
