@@ -224,15 +224,6 @@ opc_status opc_activation_range(opc_node *node, const opc_tensor *output, uint8_
     return OPC_OK;
 }
 
-opc_status opc_raw_activation_range(opc_node *node, uint8_t activation, int64_t *lo, int64_t *hi) {
-    if (activation > OPC_ACT_RELU6) {
-        return OPC_FAIL(node, OPC_UNSUPPORTED, "fused activation");
-    }
-    *lo = activation == OPC_ACT_NONE ? INT64_MIN : activation == OPC_ACT_RELU_N1_TO_1 ? -1 : 0;
-    *hi = activation == OPC_ACT_RELU6 ? 6 : activation == OPC_ACT_RELU_N1_TO_1 ? 1 : INT64_MAX;
-    return OPC_OK;
-}
-
 opc_status opc_float_activation_range(opc_node *node, uint8_t activation, float *lo, float *hi) {
     *lo = -HUGE_VALF;
     *hi = HUGE_VALF;

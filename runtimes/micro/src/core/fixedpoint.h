@@ -71,8 +71,6 @@ void opc_dtype_range(uint8_t dtype, int32_t *lo, int32_t *hi);
 /* Clamp of a quantized output: the dtype's range cut by the activation at zero_point + round(limit / scale).
  * OPC_UNSUPPORTED (reported on the node) for TANH and SIGN_BIT. */
 opc_status opc_activation_range(opc_node *node, const opc_tensor *output, uint8_t activation, int32_t *lo, int32_t *hi);
-/* Clamp of an integer output that is not quantized (int32, int64); NONE is the range of int64. */
-opc_status opc_raw_activation_range(opc_node *node, uint8_t activation, int64_t *lo, int64_t *hi);
 /* Clamp of a float output. The range of NONE is infinite; compare with < and >, so that NaN passes through. */
 opc_status opc_float_activation_range(opc_node *node, uint8_t activation, float *lo, float *hi);
 static inline float opc_clamp_float(float x, float lo, float hi) {

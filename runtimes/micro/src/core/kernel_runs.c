@@ -74,6 +74,11 @@ opc_status opc_pair_divide_int(opc_node *node, int32_t (*f)(int32_t a, int32_t b
     return OPC_OK;
 }
 
+bool opc_pair_is_plain(const opc_node *node) {
+    opc_binary t;
+    return opc_binary_views(node, &t) && t.in[0].scale_count == 0 && t.in[1].scale_count == 0 && t.out.scale_count == 0;
+}
+
 uint32_t opc_order_int32(int32_t a, int32_t b) {
     return a < b ? OPC_LESS : a > b ? OPC_GREATER : OPC_EQUAL;
 }

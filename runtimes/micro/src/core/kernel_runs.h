@@ -47,6 +47,9 @@ opc_status opc_pair_divide_int(opc_node *node, int32_t (*f)(int32_t a, int32_t b
 opc_status opc_active_pair_prepare(opc_node *node);
 opc_status opc_active_pair(opc_node *node, opc_run_function f);
 
+/* Has no tensor of the node a scale? */
+bool opc_pair_is_plain(const opc_node *node);
+
 /* The fused activation of stored values: plain integers, or floats where NaN passes. activation <= OPC_ACT_RELU6. */
 void opc_clamp_stored(const opc_tensor *y, uint8_t activation);
 
