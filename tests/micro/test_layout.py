@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import subprocess
 from fractions import Fraction
 from math import floor
@@ -338,3 +339,16 @@ def test_mutated_models_do_no_harm(tmp_path: Path) -> None:
         path.write_bytes(model)
         done = subprocess.run([program, path, "1", "500"], capture_output=True, text=True, check=False)
         assert done.returncode == 0, (name, done.stderr[:2000])
+
+
+@pytest.mark.parametrize("aligned", [0, 1])
+@pytest.mark.parametrize("way", [-12, -4, -3, 0, 3, 4, 12, 64])
+@pytest.mark.parametrize("count", [0, 3, 4, 31, 64])
+def test_a_copy_may_overlap_its_source(library: ctypes.CDLL, aligned: int, way: int, count: int) -> None:
+    memory = np.arange(256, dtype=np.uint8)
+    source = 64 + aligned
+    want = memory.copy()
+    want[source + way : source + way + count] = memory[source : source + count]
+    base = memory.ctypes.data
+    library.opc_copy(ctypes.c_void_p(base + source + way), ctypes.c_void_p(base + source), count, 1)
+    np.testing.assert_array_equal(memory, want)

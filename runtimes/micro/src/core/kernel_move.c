@@ -1,7 +1,5 @@
 #include "kernel_move.h"
 
-#include <string.h>
-
 void opc_move_start(opc_move *m, uint32_t width) {
     m->dims[0] = width;
     m->from[0] = 1;
@@ -26,7 +24,8 @@ void opc_move_axis(opc_move *m, uint32_t dim, uint32_t from, uint32_t to) {
     m->rank++;
 }
 
-/* The innermost two axes. Bytes and aligned words are worth loops of their own: a call costs more than they do. */
+/* The innermost two axes. Bytes, aligned halves and words are worth loops of their own: a call costs more than they do.
+ */
 static void move_line(const opc_move *m, uint8_t *to, const uint8_t *from) {
     const uint32_t run = m->dims[0];
     const uint32_t count = m->rank > 1 ? m->dims[1] : 1;
@@ -39,13 +38,17 @@ static void move_line(const opc_move *m, uint8_t *to, const uint8_t *from) {
         for (uint32_t i = 0; i < count; i++, t = opc_add32(t, step_to), f = opc_add32(f, step_from)) {
             to[t] = from[f];
         }
+    } else if (run == 2 && (bits & 1U) == 0) {
+        for (uint32_t i = 0; i < count; i++, t = opc_add32(t, step_to), f = opc_add32(f, step_from)) {
+            *(uint16_t *)(void *)(to + t) = *(const uint16_t *)(const void *)(from + f);
+        }
     } else if (run == 4 && (bits & 3U) == 0) {
         for (uint32_t i = 0; i < count; i++, t = opc_add32(t, step_to), f = opc_add32(f, step_from)) {
             *(uint32_t *)(void *)(to + t) = *(const uint32_t *)(const void *)(from + f);
         }
     } else {
         for (uint32_t i = 0; i < count; i++, t = opc_add32(t, step_to), f = opc_add32(f, step_from)) {
-            memmove(to + t, from + f, run);
+            opc_copy(to + t, from + f, run, 1);
         }
     }
 }
@@ -126,20 +129,30 @@ void opc_box_read(const opc_tensor *whole, const opc_tensor *box, const uint32_t
     opc_move_from(box, whole->data, at, strides);
 }
 
-void opc_fill_with(const opc_tensor *y, const void *value) {
-    if (opc_dtype_bytes(y->dtype) == 1 && y->elements != 0) {
-        memset(y->data, *(const uint8_t *)value, y->elements);
-        return;
+/* Words first: small C libraries set bytes. */
+static void fill_bytes(const opc_tensor *y, uint8_t value) {
+    uint8_t *to = y->data;
+    uint32_t bytes = y->bytes;
+    for (; ((uintptr_t)to & 3U) == 0 && bytes >= 4; bytes -= 4, to += 4) {
+        *(uint32_t *)(void *)to = value * UINT32_C(0x01010101);
     }
+    while (bytes-- != 0) {
+        *to++ = value;
+    }
+}
+
+void opc_fill_with(const opc_tensor *y, const void *value) {
     const uint32_t strides[OPC_MAX_RANK] = {0};
-    opc_move_from(y, value, 0, strides);
+    if (opc_dtype_bytes(y->dtype) == 1) {
+        fill_bytes(y, *(const uint8_t *)value);
+    } else {
+        opc_move_from(y, value, 0, strides);
+    }
 }
 
 void opc_fill_zero(const opc_tensor *y) {
     const bool narrow = y->dtype == OPC_INT8 || y->dtype == OPC_UINT8;
-    if (y->bytes != 0) {
-        memset(y->data, narrow ? (uint8_t)opc_zero_point(y, 0) : 0, y->bytes);
-    }
+    fill_bytes(y, narrow ? (uint8_t)opc_zero_point(y, 0) : 0);
 }
 
 opc_status opc_need_alike(opc_node *node, const opc_tensor *x, const opc_tensor *y) {

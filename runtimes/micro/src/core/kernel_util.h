@@ -76,7 +76,7 @@ int32_t opc_round(float x);
 /* y becomes x, byte for byte; nothing to do when they share their memory. */
 void opc_pass(const opc_tensor *x, const opc_tensor *y);
 
-/* Copy `count` elements of `width` bytes; count = 0 copies nothing. */
+/* Copy `count` elements of `width` bytes, which may overlap; count = 0 copies nothing. */
 void opc_copy(void *to, const void *from, uint32_t count, uint32_t width);
 
 #define OPC_TRY(call)                                                                                                  \

@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "kernel_move.h"
 
 /* params [batch..., outer..., axis, inner...], positions [batch..., P...] -> [batch..., outer..., P..., inner...]. */
@@ -79,7 +77,7 @@ static opc_status run(opc_node *node) {
         for (uint32_t o = 0; o < outer; o++, from += slab) {
             for (uint32_t i = 0; i < taken; i++, to += slice) {
                 const uint32_t at = (uint32_t)opc_load_size(&g.in[1], b * taken + i);
-                memcpy(to, from + at * slice, slice);
+                opc_copy(to, from + at * slice, slice, 1);
             }
         }
     }

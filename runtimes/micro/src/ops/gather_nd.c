@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "kernel_move.h"
 
 /* values [axes..., rest...], places [I..., number of axes] -> [I..., rest...]. */
@@ -55,7 +53,7 @@ static opc_status gather_nd(opc_node *node) {
             return opc_fail_values(node, &in[1]);
         }
         if (y.data != NULL) {
-            memcpy((uint8_t *)y.data + i * bytes, opc_u8(&in[0]) + at, bytes);
+            opc_copy((uint8_t *)y.data + i * bytes, opc_u8(&in[0]) + at, bytes, 1);
         }
     }
     return OPC_OK;

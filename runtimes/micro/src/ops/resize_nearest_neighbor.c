@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "kernel_resize.h"
 
 /* Which input is nearest to output 0, 1, 2 ... of an axis: `at` + `rest` / `whole`, rounded down, in whole numbers. */
@@ -46,7 +44,7 @@ static void resize(const opc_resize *r) {
             const uint8_t *row = from + take(&rows) * line;
             nearest columns = start(r, 2);
             for (uint32_t k = 0; k < (uint32_t)r->y.dims[2]; k++, to += pixel) {
-                memcpy(to, row + take(&columns) * pixel, pixel);
+                opc_copy(to, row + take(&columns) * pixel, pixel, 1);
             }
         }
     }
