@@ -8,46 +8,78 @@
  * bounded by what the node's tensors take anyway, and by what factors per channel would. */
 enum { ROOM = 3072, MOST = 8, SHARE = 8, PER_CHANNEL = 90 };
 
+/* From this length on runs are read in place, where all taps of a row of the window are inside the input. */
+enum { LONG_RUN = 16 };
+
 typedef struct job {
     const opc_conv *c;
     opc_panel_set set;
     uint32_t bytes; /* of one panel's weights */
     uint32_t most;  /* panels at a time */
     uint32_t count; /* panels now */
-    bool direct;    /* a window is one run of inputs: nothing is copied */
+    bool slides;    /* windows inside the input are read in place */
+    bool patched;   /* some windows are copied */
     opc_panel *panels;
     uint8_t *room;
     int8_t *patch;
 } job;
 
+/* Can rows of the window be read in place? Then they are the runs; else the whole window is one, copied together. */
+static void plan_runs(job *j) {
+    const opc_conv *c = j->c;
+    const opc_window *w = &c->window;
+    const bool alone = w->y.size == 1 && w->x.size == 1; /* never outside the input */
+    const bool joined = w->x.size == 1 || (w->x.dilation == 1 && c->group_in == c->in_channels);
+    j->set.run = (uint32_t)w->x.size * c->group_in;
+    j->set.runs = (uint32_t)w->y.size;
+    j->slides = joined && opc_panel_reads(&j->set) == j->set.run && (alone || j->set.run >= LONG_RUN);
+    j->patched = !alone || !j->slides;
+    if (!j->slides) {
+        j->set.run *= j->set.runs;
+        j->set.runs = 1;
+    }
+}
+
+static uint32_t needed(const job *j) {
+    const uint32_t copied = j->patched ? j->set.runs * opc_panel_reads(&j->set) : 0;
+    return j->most * (j->bytes + (uint32_t)sizeof(opc_panel)) + copied;
+}
+
 static void plan(job *j, const opc_conv *c, bool depthwise) {
-    const uint32_t positions = (uint32_t)c->window.y.size * (uint32_t)c->window.x.size;
     const uint32_t share = (c->x.bytes + c->y.bytes) / SHARE; /* < 2^28 */
-    const uint32_t own = c->out_channels < ROOM ? PER_CHANNEL * c->out_channels : ROOM;
+    const uint32_t own = c->out_channels < ROOM ? PER_CHANNEL * c->out_channels : PER_CHANNEL * ROOM;
     const uint32_t room = share > own ? share : own;
     j->c = c;
-    j->set.taps = positions * c->group_in; /* at most the weights */
-    j->set.channel_step = depthwise ? 1 : j->set.taps;
     j->set.tap_step = depthwise ? c->out_channels : 1;
-    j->set.narrow = false;
-    j->set.narrow = opc_panel_bytes(&j->set) + (uint32_t)sizeof(opc_panel) + j->set.taps > room;
-    j->bytes = opc_panel_bytes(&j->set);
-    j->direct = positions == 1 && opc_panel_reads(&j->set) == j->set.taps;
+    j->most = 1;
+    j->set.narrow = true;
+    do {
+        j->set.narrow = !j->set.narrow;
+        plan_runs(j);
+        j->bytes = opc_panel_bytes(&j->set);
+    } while (!j->set.narrow && needed(j) > room);
+    j->set.channel_step = depthwise ? 1 : j->set.run * j->set.runs;
     const uint32_t wanted = (c->group_out + OPC_LANES - 1) / OPC_LANES;
     const uint32_t fit = (room < ROOM ? room : ROOM) / (j->bytes + (uint32_t)sizeof(opc_panel));
-    j->most = j->direct || fit < 2 ? 1 : fit < MOST ? fit : MOST;
+    j->most = j->slides || fit < 2 ? 1 : fit < MOST ? fit : MOST;
     j->most = wanted < j->most ? wanted : j->most;
 }
 
 void opc_conv_plan_s8(opc_node *node, const opc_conv *c, bool depthwise) {
     job j;
     plan(&j, c, depthwise);
-    /* At most 2^3 * 2^12 when there are several, else at most 2^30 + 2^30 + 2^7. */
-    opc_scratch(node, j.most * (j.bytes + (uint32_t)sizeof(opc_panel)) + (j.direct ? 0 : opc_panel_reads(&j.set)));
+    opc_scratch(node, needed(&j)); /* < 2^30 + 2^30 + 2^15 */
 }
 
-/* Copy n bytes, a word at a time: windows are too short for the call of a library function to pay. */
+/* Copy n bytes: windows are too short for the call of a library function to pay. */
 static inline int8_t *copy(int8_t *to, const int8_t *from, uint32_t n) {
+#ifdef OPC_MVE
+    for (; n > 16; n -= 16, to += 16, from += 16) {
+        vst1q_s8(to, vld1q_s8(from));
+    }
+    vstrbq_p_s8(to, vldrbq_z_s8(from, vctp8q(n)), vctp8q(n));
+    return to + n;
+#else
     for (; n >= 4; n -= 4, to += 4, from += 4) {
         memcpy(to, from, 4);
     }
@@ -55,6 +87,7 @@ static inline int8_t *copy(int8_t *to, const int8_t *from, uint32_t n) {
         *to++ = *from++;
     }
     return to;
+#endif
 }
 
 static inline int8_t *fill(int8_t *to, uint32_t n, int32_t value) {
@@ -103,27 +136,55 @@ static void gather(const job *j, const int8_t *image, opc_taps ty, opc_taps tx) 
     fill(to, (uint32_t)(w->y.size - ty.end) * row, j->set.zero_x);
 }
 
+/* The outputs [first, end) of a row whose windows lie inside the input. */
+typedef struct stretch {
+    int32_t first;
+    int32_t end;
+} stretch;
+
+static stretch inside(const job *j) {
+    const opc_window_axis *a = &j->c->window.x;
+    stretch s = {0, 0};
+    if (j->slides) {
+        const int32_t room = a->input + a->pad - ((a->size - 1) * a->dilation + 1); /* < 2^30 in magnitude */
+        s.first = (int32_t)(((uint32_t)a->pad + (uint32_t)a->stride - 1U) / (uint32_t)a->stride);
+        s.end = room < 0 ? 0 : room / a->stride + 1;
+        s.end = s.end < a->output ? s.end : a->output;
+        s.end = s.end > s.first ? s.end : s.first;
+    }
+    return s;
+}
+
+/* Outputs [from, end) of row `oy`, each window copied together. */
+static void run_patches(job *j, const int8_t *image, opc_taps ty, int32_t from, int32_t end, int8_t *y) {
+    const opc_conv *c = j->c;
+    j->set.run_step = j->set.run;
+    for (int32_t ox = from; ox < end; ox++) {
+        gather(j, image, ty, clip(&c->window.x, ox));
+        opc_panel_run(&j->set, j->panels, j->count, j->patch, y + (uint32_t)ox * c->out_channels, 1);
+    }
+}
+
 /* One image. Where windows are single positions that lie side by side, the whole image is one row. */
-static void run_image(const job *j, const int8_t *image, int8_t *y) {
+static void run_image(job *j, const int8_t *image, int8_t *y) {
     const opc_conv *c = j->c;
     const opc_window *w = &c->window;
-    const bool flat = j->direct && w->x.stride == 1 && w->y.stride == 1;
-    const uint32_t columns = (uint32_t)w->x.output * (flat ? (uint32_t)w->y.output : 1U);
-    const int32_t rows = flat ? 1 : w->y.output;
-    for (int32_t oy = 0; oy < rows; oy++) {
+    const stretch s = inside(j);
+    const bool flat = !j->patched && w->x.stride == 1 && w->y.stride == 1;
+    const uint32_t count = flat ? (uint32_t)(w->x.output * w->y.output) : (uint32_t)(s.end - s.first);
+    const uint32_t row = (uint32_t)w->x.input * c->in_channels;
+    for (int32_t oy = 0; oy < (flat ? 1 : w->y.output); oy++, y += (uint32_t)w->x.output * c->out_channels) {
         const opc_taps ty = clip(&w->y, oy);
-        if (j->direct) {
-            const int8_t *x = image + (uint32_t)(ty.start * w->x.input) * c->in_channels;
-            opc_panel_run(&j->set, j->panels, x, y, columns);
-            y += columns * c->out_channels;
+        if (ty.first != 0 || ty.end != w->y.size || s.end == s.first) {
+            run_patches(j, image, ty, 0, w->x.output, y);
             continue;
         }
-        for (int32_t ox = 0; ox < w->x.output; ox++, y += c->out_channels) {
-            gather(j, image, ty, clip(&w->x, ox));
-            for (uint32_t i = 0; i < j->count; i++) {
-                opc_panel_run(&j->set, &j->panels[i], j->patch, y + i * OPC_LANES, 1);
-            }
-        }
+        const int8_t *x =
+            image + (uint32_t)ty.start * row + (uint32_t)(s.first * w->x.stride - w->x.pad) * c->in_channels;
+        run_patches(j, image, ty, 0, s.first, y);
+        j->set.run_step = (uint32_t)w->y.dilation * row;
+        opc_panel_run(&j->set, j->panels, j->count, x, y + (uint32_t)s.first * c->out_channels, count);
+        run_patches(j, image, ty, s.end, w->x.output, y);
     }
 }
 

@@ -60,15 +60,24 @@ static OPC_APART void any_window(const opc_depthwise *d, uint32_t column, int32_
     }
 }
 
-OPC_INLINE void window_of_three(const opc_depthwise *d, uint32_t column, int32_t *acc) {
+OPC_INLINE void window_of_three(const opc_depthwise *d, uint32_t at, int32_t *acc) {
     const opc_unit *w = d->weights;
     const opc_unit *const *rows = d->rows;
-    const opc_unit *const *const end = rows + d->window.y.size;
+    const opc_unit *x;
     int64_t sum = start;
-    do {
-        const opc_unit *x = *rows++ + column;
-        sum = add_three(sum, &x, &w);
-    } while (rows != end);
+    __asm__ volatile("1:\n\t"
+                     "ldr %[x], [%[rows]], #4\n\t"
+                     "add %[x], %[x], %[at]\n\t"
+                     "ldm %[x], {r8, r9, r10}\n\t"
+                     "ldm %[w]!, {r4, r5, r6}\n\t"
+                     "smlal %Q[s], %R[s], r8, r4\n\t"
+                     "smlal %Q[s], %R[s], r9, r5\n\t"
+                     "smlal %Q[s], %R[s], r10, r6\n\t"
+                     "cmp %[rows], %[last]\n\t"
+                     "bne 1b"
+                     : [s] "+r"(sum), [x] "=&r"(x), [w] "+r"(w), [rows] "+r"(rows)
+                     : [at] "r"(at), [last] "r"(rows + d->window.y.size)
+                     : "r4", "r5", "r6", "r8", "r9", "r10", "cc", "memory");
     split(sum, acc);
 }
 
@@ -85,7 +94,7 @@ void opc_units_run(const opc_depthwise *d, int8_t *y, uint32_t out_step) {
     for (uint32_t column = 0; column != end; column += step, y += out_step) {
         int32_t acc[OPC_UNIT_CHANNELS];
         if (three) {
-            window_of_three(d, column, acc);
+            window_of_three(d, column * (uint32_t)sizeof(opc_unit), acc);
         } else {
             int32_t any[OPC_UNIT_CHANNELS];
             any_window(d, column, any);
@@ -112,11 +121,16 @@ void opc_units_load(opc_unit *to, const int8_t *x, uint32_t count, uint32_t step
     }
 }
 
-/* One row of a window, from `x` on: products of even channels, and of odd ones. */
-OPC_INLINE const opc_unit *add_row(int32x4_t *even, int32x4_t *odd, const opc_unit *x, const opc_unit *w, uint32_t n,
-                                   uint32_t step) {
-    __asm__ volatile("dls lr, %[n]\n\t"
-                     "1:\n\t"
+/* The sums of one window: products of even channels, and of odd ones. */
+OPC_INLINE void window_sums(const opc_depthwise *d, uint32_t at, uint32_t step, int32x4_t *even, int32x4_t *odd) {
+    const opc_unit *const *rows = d->rows;
+    const opc_unit *w = d->weights;
+    const opc_unit *x;
+    __asm__ volatile("1:\n\t"
+                     "ldr %[x], [%[rows]], #4\n\t"
+                     "dls lr, %[n]\n\t"
+                     "add %[x], %[x], %[at]\n\t"
+                     "2:\n\t"
                      "vldrh.16 q0, [%[x]]\n\t"
                      "vldrh.16 q1, [%[w]], #16\n\t"
                      "add %[x], %[x], %[step]\n\t"
@@ -124,31 +138,34 @@ OPC_INLINE const opc_unit *add_row(int32x4_t *even, int32x4_t *odd, const opc_un
                      "vmullt.s16 q3, q0, q1\n\t"
                      "vadd.i32 %q[e], %q[e], q2\n\t"
                      "vadd.i32 %q[o], %q[o], q3\n\t"
-                     "le lr, 1b"
-                     : [e] "+w"(*even), [o] "+w"(*odd), [x] "+r"(x), [w] "+r"(w)
-                     : [n] "r"(n), [step] "r"(step)
+                     "le lr, 2b\n\t"
+                     "cmp %[rows], %[last]\n\t"
+                     "bne 1b"
+                     : [e] "+w"(*even), [o] "+w"(*odd), [x] "=&r"(x), [w] "+r"(w), [rows] "+r"(rows)
+                     : [n] "r"(d->window.x.size), [at] "r"(at), [step] "r"(step), [last] "r"(rows + d->window.y.size)
                      : "q0", "q1", "q2", "q3", "lr", "cc", "memory");
-    return w;
 }
 
 void opc_units_run(const opc_depthwise *d, int8_t *y, uint32_t out_step) {
-    const uint32_t size = (uint32_t)d->window.x.size;
     const uint32_t step = (uint32_t)d->window.x.dilation * sizeof(opc_unit);
-    const uint32_t stride = (uint32_t)d->window.x.stride;
+    const uint32_t stride = (uint32_t)d->window.x.stride * sizeof(opc_unit);
     const uint32_t end = (uint32_t)d->window.x.output * stride;
-    const opc_unit *const *const last = d->rows + d->window.y.size;
-    const uint32_t lanes = d->lanes;
-    for (uint32_t column = 0; column != end; column += stride, y += out_step) {
-        const opc_unit *w = d->weights;
-        int32x4_t even = vdupq_n_s32(0);
-        int32x4_t odd = vdupq_n_s32(0);
-        for (const opc_unit *const *row = d->rows; row != last; row++) {
-            w = add_row(&even, &odd, *row + column, w, size, step);
-        }
+    const int32x4_t none = vdupq_n_s32(0);
+    for (uint32_t at = 0; at != end; at += stride, y += out_step) {
+        int32x4_t even = none;
+        int32x4_t odd = none;
+        window_sums(d, at, step, &even, &odd);
         even = vaddq_n_s32(opc_scale_four(even, vld4q_s32(&d->lane[0].base)), d->zero_y);
         odd = vaddq_n_s32(opc_scale_four(odd, vld4q_s32(&d->lane[4].base)), d->zero_y);
-        const int16x8_t all = vqmovntq_s32(vqmovnbq_s32(vreinterpretq_s16_s32(even), even), odd);
-        vstrbq_p_s16(y, vreinterpretq_s16_s8(vqmovnbq_s16(vreinterpretq_s8_s16(all), all)), vctp16q(lanes));
+        __asm__ volatile("vqmovnb.s32 %q[e], %q[e]\n\t"
+                         "vqmovnt.s32 %q[e], %q[o]\n\t"
+                         "vqmovnb.s16 %q[e], %q[e]\n\t"
+                         "vctp.16 %[lanes]\n\t"
+                         "vpst\n\t"
+                         "vstrbt.16 %q[e], [%[y]]"
+                         : [e] "+w"(even)
+                         : [o] "w"(odd), [lanes] "r"(d->lanes), [y] "l"(y)
+                         : "cc", "memory");
     }
 }
 

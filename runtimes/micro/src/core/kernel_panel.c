@@ -1,13 +1,12 @@
 #include "kernel_panel.h"
 
-#include <string.h>
-
 #ifndef OPC_MVE
 
 /* --- rows: the weights of each channel by themselves ------------------------------------------------------ */
 
 static uint32_t rows_bytes(const opc_panel_set *s) {
-    return s->tap_step == 1 ? 0 : s->taps < (UINT32_C(1) << 27) ? (4U * s->taps + 7U) & ~7U : UINT32_C(1) << 30;
+    const uint64_t bytes = s->tap_step == 1 ? 0 : (4 * (uint64_t)s->run * s->runs + 7U) & ~UINT64_C(7);
+    return bytes < (UINT32_C(1) << 30) ? (uint32_t)bytes : UINT32_C(1) << 30;
 }
 
 static int32_t sum_of(const int8_t *w, uint32_t n) {
@@ -20,20 +19,21 @@ static int32_t sum_of(const int8_t *w, uint32_t n) {
 
 /* Where neighbouring taps of a channel are no neighbours in memory they are copied together. */
 static void rows_pack(const opc_panel_set *s, opc_panel *p, const int8_t *w, int8_t *room, int32_t *offset) {
+    const uint32_t taps = s->run * s->runs;
     p->weights = w;
     p->next = s->channel_step;
     if (s->tap_step != 1) {
         int8_t *to = room;
         for (uint32_t k = 0; k < p->lanes; k++) {
-            for (uint32_t i = 0; i < s->taps; i++) {
+            for (uint32_t i = 0; i < taps; i++) {
                 *to++ = w[k * s->channel_step + i * s->tap_step];
             }
         }
         p->weights = room;
-        p->next = s->taps;
+        p->next = taps;
     }
     for (uint32_t k = 0; k < OPC_LANES; k++) {
-        const int32_t sum = k < p->lanes ? sum_of((const int8_t *)p->weights + k * p->next, s->taps) : 0;
+        const int32_t sum = k < p->lanes ? sum_of((const int8_t *)p->weights + k * p->next, taps) : 0;
         offset[k] = opc_mul32(-s->zero_x, sum);
     }
 }
@@ -47,12 +47,14 @@ static OPC_APART void rows_dot(const opc_panel_set *s, const opc_panel *p, const
     uint32_t sum1 = 0;
     uint32_t sum2 = 0;
     uint32_t sum3 = 0;
-    for (uint32_t i = 0; i < s->taps; i++) {
-        const int32_t a = x[i];
-        sum0 += (uint32_t)(a * w0[i]);
-        sum1 += (uint32_t)(a * w1[i]);
-        sum2 += (uint32_t)(a * w2[i]);
-        sum3 += (uint32_t)(a * w3[i]);
+    for (uint32_t r = s->runs; r != 0; r--, x += s->run_step) {
+        for (uint32_t i = 0; i < s->run; i++) {
+            const int32_t a = x[i];
+            sum0 += (uint32_t)(a * *w0++);
+            sum1 += (uint32_t)(a * *w1++);
+            sum2 += (uint32_t)(a * *w2++);
+            sum3 += (uint32_t)(a * *w3++);
+        }
     }
     acc[0] = (int32_t)sum0;
     acc[1] = (int32_t)sum1;
@@ -70,12 +72,47 @@ static OPC_APART void rows_dot(const opc_panel_set *s, const opc_panel *p, const
 enum { BLOCK = 252, START = 1 << 22 };
 
 uint32_t opc_panel_reads(const opc_panel_set *s) {
-    return s->narrow ? s->taps : (s->taps + 3U) & ~3U;
+    return s->narrow ? s->run : (s->run + 3U) & ~3U;
 }
 
 uint32_t opc_panel_bytes(const opc_panel_set *s) {
-    const uint32_t wide = s->taps < (UINT32_C(1) << 27) ? 8U * opc_panel_reads(s) : UINT32_C(1) << 30;
-    return s->narrow ? rows_bytes(s) : wide;
+    const uint64_t wide = 8 * (uint64_t)opc_panel_reads(s) * s->runs;
+    const uint32_t bytes = wide < (UINT32_C(1) << 30) ? (uint32_t)wide : UINT32_C(1) << 30;
+    return s->narrow ? rows_bytes(s) : bytes;
+}
+
+typedef struct pointers {
+    const int8_t *w[OPC_LANES];
+} pointers;
+
+/* One run; the sums of the weights go on. */
+static int32_t *words_pack(const opc_panel_set *s, pointers *p, int32_t *word, uint32_t *sum) {
+    const int8_t *w0 = p->w[0];
+    const int8_t *w1 = p->w[1];
+    const int8_t *w2 = p->w[2];
+    const int8_t *w3 = p->w[3];
+    const uint32_t run = s->run;
+    const uint32_t step = s->tap_step;
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < run; i++, at += step) {
+        const int32_t a = w0[at];
+        const int32_t b = w1[at];
+        const int32_t c = w2[at];
+        const int32_t d = w3[at];
+        *word++ = a + b * (1 << 23);
+        *word++ = c + d * (1 << 23);
+        sum[0] += (uint32_t)a; /* modulo 2^32 */
+        sum[1] += (uint32_t)b;
+        sum[2] += (uint32_t)c;
+        sum[3] += (uint32_t)d;
+    }
+    for (uint32_t k = 0; k < OPC_LANES; k++) {
+        p->w[k] += at;
+    }
+    for (uint32_t i = 2 * (opc_panel_reads(s) - run); i != 0; i--) {
+        *word++ = 0;
+    }
+    return word;
 }
 
 void opc_panel_pack(const opc_panel_set *s, opc_panel *p, const int8_t *w, void *room, int32_t *offset) {
@@ -83,23 +120,17 @@ void opc_panel_pack(const opc_panel_set *s, opc_panel *p, const int8_t *w, void 
         rows_pack(s, p, w, room, offset);
         return;
     }
-    int32_t *word = room;
-    const int8_t *w1 = w + (p->lanes > 1 ? s->channel_step : 0);
-    const int8_t *w2 = w + (p->lanes > 2 ? 2 * s->channel_step : 0);
-    const int8_t *w3 = w + (p->lanes > 3 ? 3 * s->channel_step : 0);
-    uint32_t sum[OPC_LANES] = {0, 0, 0, 0}; /* modulo 2^32 */
-    const uint32_t reads = opc_panel_reads(s);
-    p->weights = room;
-    for (uint32_t i = 0, at = 0; i < s->taps; i++, at += s->tap_step, word += 2) {
-        word[0] = w[at] + w1[at] * (1 << 23);
-        word[1] = w2[at] + w3[at] * (1 << 23);
-        sum[0] += (uint32_t)(int32_t)w[at];
-        sum[1] += (uint32_t)(int32_t)w1[at];
-        sum[2] += (uint32_t)(int32_t)w2[at];
-        sum[3] += (uint32_t)(int32_t)w3[at];
+    pointers from;
+    for (uint32_t k = 0; k < OPC_LANES; k++) {
+        from.w[k] = w + (k < p->lanes ? k * s->channel_step : 0);
     }
-    memset(word, 0, (reads - s->taps) * 2 * sizeof *word);
-    const uint32_t started = (reads + BLOCK - 1) / BLOCK * START;
+    uint32_t sum[OPC_LANES] = {0, 0, 0, 0};
+    int32_t *word = room;
+    p->weights = room;
+    for (uint32_t r = 0; r < s->runs; r++) {
+        word = words_pack(s, &from, word, sum);
+    }
+    const uint32_t started = (opc_panel_reads(s) + BLOCK - 1) / BLOCK * s->runs * START;
     for (uint32_t k = 0; k < OPC_LANES; k++) {
         offset[k] = (int32_t)(0U - (uint32_t)s->zero_x * sum[k] - (k % 2 == 0 ? started : 0U));
     }
@@ -139,25 +170,27 @@ OPC_INLINE const int32_t *block(const int8_t *x, const int32_t *w, uint32_t n, i
     return w;
 }
 
-OPC_INLINE void words_dot(const opc_panel *p, const int8_t *x, uint32_t reads, int32_t *acc) {
+OPC_INLINE void words_dot(const opc_panel_set *s, const opc_panel *p, const int8_t *x, uint32_t reads, int32_t *acc) {
     const int32_t *w = p->weights;
-    const int8_t *const end = x + reads;
     acc[0] = 0;
     acc[1] = 0;
     acc[2] = 0;
     acc[3] = 0;
-    do {
-        const uint32_t left = (uint32_t)(end - x);
-        const uint32_t n = left < BLOCK ? left : BLOCK;
-        w = block(x, w, n, acc);
-        x += n;
-    } while (x != end);
+    for (uint32_t r = s->runs; r != 0; r--, x += s->run_step) {
+        uint32_t done = 0;
+        do {
+            const uint32_t left = reads - done;
+            const uint32_t n = left < BLOCK ? left : BLOCK;
+            w = block(x + done, w, n, acc);
+            done += n;
+        } while (done != reads);
+    }
 }
 
 #else
 
 uint32_t opc_panel_reads(const opc_panel_set *s) {
-    return s->taps;
+    return s->run;
 }
 
 uint32_t opc_panel_bytes(const opc_panel_set *s) {
@@ -184,27 +217,39 @@ static OPC_APART void rows_run(const opc_panel_set *s, const opc_panel *p, const
     }
 }
 
-void opc_panel_run(const opc_panel_set *s, const opc_panel *p, const int8_t *x, int8_t *y, uint32_t count) {
 #ifdef OPC_LONG
-    if (!s->narrow) {
-        const uint32_t reads = opc_panel_reads(s);
-        for (; count != 0; count--, x += s->in_step, y += s->out_step) {
-            int32_t acc[OPC_LANES];
-            words_dot(p, x, reads, acc);
-            if (p->quick) {
-                y[0] = (int8_t)opc_scale_quick(acc[0], &p->lane[0]);
-                y[1] = (int8_t)opc_scale_quick(acc[1], &p->lane[1]);
-                y[2] = (int8_t)opc_scale_quick(acc[2], &p->lane[2]);
-                y[3] = (int8_t)opc_scale_quick(acc[3], &p->lane[3]);
-            } else {
-                const int32_t all[OPC_LANES] = {acc[0], acc[1], acc[2], acc[3]};
-                finish(s, p, all, y);
-            }
+
+static OPC_APART void words_run(const opc_panel_set *s, const opc_panel *p, const int8_t *x, int8_t *y,
+                                uint32_t count) {
+    const uint32_t reads = opc_panel_reads(s);
+    for (; count != 0; count--, x += s->in_step, y += s->out_step) {
+        int32_t acc[OPC_LANES];
+        words_dot(s, p, x, reads, acc);
+        if (p->quick) {
+            y[0] = (int8_t)opc_scale_quick(acc[0], &p->lane[0]);
+            y[1] = (int8_t)opc_scale_quick(acc[1], &p->lane[1]);
+            y[2] = (int8_t)opc_scale_quick(acc[2], &p->lane[2]);
+            y[3] = (int8_t)opc_scale_quick(acc[3], &p->lane[3]);
+        } else {
+            const int32_t all[OPC_LANES] = {acc[0], acc[1], acc[2], acc[3]};
+            finish(s, p, all, y);
         }
-        return;
     }
+}
+
 #endif
-    rows_run(s, p, x, y, count);
+
+void opc_panel_run(const opc_panel_set *s, const opc_panel *p, uint32_t panels, const int8_t *x, int8_t *y,
+                   uint32_t count) {
+    for (; panels != 0; panels--, p++, y += OPC_LANES) {
+#ifdef OPC_LONG
+        if (!s->narrow) {
+            words_run(s, p, x, y, count);
+            continue;
+        }
+#endif
+        rows_run(s, p, x, y, count);
+    }
 }
 
 #else
