@@ -102,24 +102,34 @@ static const opc_multiplier zero_multiplier = {0, 0};
 
 /* The quotient is rounded to 53 bits, half to even, then to 31, half away from zero. With 32 bits and a remainder at
  * hand the first rounding matters only where it reaches the half that the second one rounds up: from 2^-22 below. */
-static opc_multiplier quotient_of(uint64_t product, float c, int32_t power) {
-    int32_t power_c;
-    const uint32_t divisor = split_float(c, &power_c);
+static opc_multiplier quotient_of(uint64_t product, uint32_t divisor, int32_t power) {
     if (product == 0 || divisor == 0) {
         return zero_multiplier;
     }
-    power -= power_c;
     uint32_t rest;
     const uint32_t quotient = divide(product, divisor, &power, &rest);
     const bool up = (quotient & 1U) != 0 || divisor - rest <= divisor >> 22;
     return multiplier((quotient >> 1) + (up ? 1U : 0U), power + 32);
 }
 
+opc_ratio opc_ratio_of(float a, float c, int32_t exponent) {
+    int32_t power_c;
+    opc_ratio r;
+    r.dividend = split_float(a, &r.power);
+    r.divisor = split_float(c, &power_c);
+    r.power += exponent - power_c;
+    return r;
+}
+
+opc_multiplier opc_ratio_times(const opc_ratio *r, float b) {
+    int32_t power;
+    const uint64_t product = (uint64_t)r->dividend * split_float(b, &power);
+    return quotient_of(product, r->divisor, power + r->power);
+}
+
 opc_multiplier opc_multiplier_of(float a, float b, float c, int32_t exponent) {
-    int32_t power_a;
-    int32_t power_b;
-    const uint64_t product = (uint64_t)split_float(a, &power_a) * split_float(b, &power_b);
-    return quotient_of(product, c, exponent + power_a + power_b);
+    const opc_ratio r = opc_ratio_of(a, c, exponent);
+    return opc_ratio_times(&r, b);
 }
 
 opc_multiplier opc_multiplier_of_rounded(float a, float b, float c) {
@@ -132,7 +142,9 @@ opc_multiplier opc_multiplier_of_rounded(float a, float b, float c) {
     const uint64_t half = UINT64_C(1) << (drop - 1);
     const uint64_t odd = (product >> drop) & 1U;
     product = (product + half - 1 + odd) >> drop;
-    return quotient_of(product, c, power + power_b + (int32_t)drop);
+    int32_t power_c;
+    const uint32_t divisor = split_float(c, &power_c);
+    return quotient_of(product, divisor, power + power_b - power_c + (int32_t)drop);
 }
 
 opc_multiplier opc_multiplier_of_double(double d) {

@@ -49,6 +49,14 @@ int32_t opc_mbqm64(int64_t x, opc_multiplier m);
  * exact in a double, the quotient is rounded to 53 bits half to even, then to 31 bits half away from zero. a, b >= 0
  * and c > 0, all finite. Factors under 2^-32 become {0, 0}. */
 opc_multiplier opc_multiplier_of(float a, float b, float c, int32_t exponent);
+/* The same for many b: a / c, split into integers once. */
+typedef struct opc_ratio {
+    uint32_t dividend;
+    uint32_t divisor;
+    int32_t power;
+} opc_ratio;
+opc_ratio opc_ratio_of(float a, float c, int32_t exponent);
+opc_multiplier opc_ratio_times(const opc_ratio *r, float b);
 /* The same with the product a * b rounded to a float first, as per-tensor FULLY_CONNECTED and BATCH_MATMUL do. */
 opc_multiplier opc_multiplier_of_rounded(float a, float b, float c);
 /* The same of one double, for kernels that need double arithmetic anyway. d >= 0 and finite. */

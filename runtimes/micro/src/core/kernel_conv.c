@@ -5,8 +5,11 @@
 #include "kernel_panel.h"
 
 /* Memory for panels is shared by as many as fit: a window that must be copied together is copied once for all. It is
- * bounded by what the node's tensors take anyway, and by what factors per channel would. */
-enum { ROOM = 3072, MOST = 8, SHARE = 8, PER_CHANNEL = 90 };
+ * bounded by a share of what the node takes anyway, or by what a window of 3 x 3 with as many inputs as outputs needs. */
+enum { ROOM = 3072, MOST = 8, SHARE = 16, PER_CHANNEL = 72 };
+
+/* A short window and a single panel lie on the stack. */
+enum { SHORT = 96 };
 
 /* From this length on runs are read in place, where all taps of a row of the window are inside the input. */
 enum { LONG_RUN = 16 };
@@ -14,6 +17,7 @@ enum { LONG_RUN = 16 };
 typedef struct job {
     const opc_conv *c;
     opc_panel_set set;
+    opc_ratio ratio;
     uint32_t bytes; /* of one panel's weights */
     uint32_t most;  /* panels at a time */
     uint32_t count; /* panels now */
@@ -40,9 +44,14 @@ static void plan_runs(job *j) {
     }
 }
 
+/* Bytes of the copy of a window in the memory of an invocation. */
+static uint32_t copied(const job *j) {
+    const uint32_t bytes = j->patched ? j->set.runs * opc_panel_reads(&j->set) : 0;
+    return bytes <= SHORT ? 0 : bytes;
+}
+
 static uint32_t needed(const job *j) {
-    const uint32_t copied = j->patched ? j->set.runs * opc_panel_reads(&j->set) : 0;
-    return j->most * (j->bytes + (uint32_t)sizeof(opc_panel)) + copied;
+    return j->most * j->bytes + (j->most > 1 ? j->most * (uint32_t)sizeof(opc_panel) : 0) + copied(j);
 }
 
 static void plan(job *j, const opc_conv *c, bool depthwise) {
@@ -57,7 +66,7 @@ static void plan(job *j, const opc_conv *c, bool depthwise) {
         j->set.narrow = !j->set.narrow;
         plan_runs(j);
         j->bytes = opc_panel_bytes(&j->set);
-    } while (!j->set.narrow && needed(j) > room);
+    } while (!j->set.narrow && j->bytes > room);
     j->set.channel_step = depthwise ? 1 : j->set.run * j->set.runs;
     const uint32_t wanted = (c->group_out + OPC_LANES - 1) / OPC_LANES;
     const uint32_t fit = (room < ROOM ? room : ROOM) / (j->bytes + (uint32_t)sizeof(opc_panel));
@@ -200,7 +209,8 @@ static uint32_t load(job *j, uint32_t o) {
         p->quick = p->lanes == OPC_LANES;
         for (uint32_t k = 0; k < p->lanes; k++) {
             const int32_t bias = c->b.data == NULL ? 0 : opc_i32(&c->b)[o + k];
-            p->lane[k] = opc_lane_of(opc_conv_multiplier(c, o + k), opc_add32(bias, offset[k]), j->set.zero_y);
+            p->lane[k] = opc_lane_of(opc_ratio_times(&j->ratio, opc_scale(&c->w, o + k)), opc_add32(bias, offset[k]),
+                                     j->set.zero_y);
             p->quick = p->quick && opc_lane_is_quick(&p->lane[k]);
         }
         o += p->lanes;
@@ -211,13 +221,21 @@ static uint32_t load(job *j, uint32_t o) {
 void opc_conv_run_s8(const opc_node *node, const opc_conv *c, bool depthwise, int32_t lo, int32_t hi) {
     job j;
     plan(&j, c, depthwise);
+    j.ratio = opc_conv_ratio(c);
     j.set.zero_x = opc_zero_point(&c->x, 0);
     j.set.zero_y = opc_zero_point(&c->y, 0);
     j.set.in_step = (uint32_t)c->window.x.stride * c->in_channels;
     j.set.out_step = c->out_channels;
-    j.panels = opc_scratch_data(node);
-    j.room = (uint8_t *)(j.panels + j.most);
-    j.patch = (int8_t *)(j.room + j.most * j.bytes);
+    opc_panel single;
+    int8_t shorts[SHORT];
+    uint8_t *memory = opc_scratch_data(node);
+    j.panels = &single;
+    if (j.most > 1) {
+        j.panels = (opc_panel *)(void *)memory;
+        memory += j.most * sizeof(opc_panel);
+    }
+    j.room = memory;
+    j.patch = copied(&j) == 0 ? shorts : (int8_t *)memory + j.most * j.bytes;
     const uint32_t image = (uint32_t)(c->window.y.input * c->window.x.input) * c->in_channels;
     const uint32_t plane = (uint32_t)(c->window.y.output * c->window.x.output) * c->out_channels;
     for (uint32_t o = 0, next; o < c->out_channels; o = next) {

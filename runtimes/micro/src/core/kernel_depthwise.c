@@ -10,6 +10,7 @@
 typedef struct strip {
     opc_depthwise d;
     const opc_conv *c;
+    opc_ratio ratio;
     opc_unit *zeros; /* one row */
     opc_unit *ring;  /* row r of the input lies in slot r % slots */
     int32_t slots;
@@ -91,7 +92,7 @@ static void load_channels(strip *s, uint32_t o, opc_unit *weights) {
         const uint32_t channel = o + (k < s->d.lanes ? k : 0);
         const int32_t bias = c->b.data == NULL ? 0 : opc_i32(&c->b)[channel];
         opc_lane *lane = &s->d.lane[OPC_UNIT_SLOT(k)];
-        *lane = opc_lane_of(opc_conv_multiplier(c, channel), bias, s->d.zero_y);
+        *lane = opc_lane_of(opc_ratio_times(&s->ratio, opc_scale(&c->w, channel)), bias, s->d.zero_y);
         s->d.quick = s->d.quick && opc_lane_is_quick(lane);
     }
 }
@@ -102,6 +103,7 @@ void opc_depthwise_run_s8(const opc_node *node, const opc_conv *c, int32_t lo, i
     }
     strip s;
     (void)plan(&s, c);
+    s.ratio = opc_conv_ratio(c);
     s.d.zero_x = opc_zero_point(&c->x, 0);
     s.d.zero_y = opc_zero_point(&c->y, 0);
     s.zeros = opc_scratch_data(node);

@@ -155,8 +155,8 @@ void opc_units_run(const opc_depthwise *d, int8_t *y, uint32_t out_step) {
         int32x4_t even = none;
         int32x4_t odd = none;
         window_sums(d, at, step, &even, &odd);
-        even = vaddq_n_s32(opc_scale_four(even, vld4q_s32(&d->lane[0].base)), d->zero_y);
-        odd = vaddq_n_s32(opc_scale_four(odd, vld4q_s32(&d->lane[4].base)), d->zero_y);
+        even = opc_scale_four(even, &d->lane[0], d->zero_y);
+        odd = opc_scale_four(odd, &d->lane[4], d->zero_y);
         __asm__ volatile("vqmovnb.s32 %q[e], %q[e]\n\t"
                          "vqmovnt.s32 %q[e], %q[o]\n\t"
                          "vqmovnb.s16 %q[e], %q[e]\n\t"

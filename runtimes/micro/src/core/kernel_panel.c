@@ -2,58 +2,38 @@
 
 #ifndef OPC_MVE
 
-/* --- rows: the weights of each channel by themselves ------------------------------------------------------ */
+/* --- rows: the weights of each channel where they are ----------------------------------------------------- */
 
-static uint32_t rows_bytes(const opc_panel_set *s) {
-    const uint64_t bytes = s->tap_step == 1 ? 0 : (4 * (uint64_t)s->run * s->runs + 7U) & ~UINT64_C(7);
-    return bytes < (UINT32_C(1) << 30) ? (uint32_t)bytes : UINT32_C(1) << 30;
-}
-
-static int32_t sum_of(const int8_t *w, uint32_t n) {
-    int32_t sum = 0; /* modulo 2^32 */
-    for (uint32_t i = 0; i < n; i++) {
-        sum = opc_add32(sum, w[i]);
-    }
-    return sum;
-}
-
-/* Where neighbouring taps of a channel are no neighbours in memory they are copied together. */
-static void rows_pack(const opc_panel_set *s, opc_panel *p, const int8_t *w, int8_t *room, int32_t *offset) {
+static void rows_pack(const opc_panel_set *s, opc_panel *p, const int8_t *w, int32_t *offset) {
     const uint32_t taps = s->run * s->runs;
     p->weights = w;
-    p->next = s->channel_step;
-    if (s->tap_step != 1) {
-        int8_t *to = room;
-        for (uint32_t k = 0; k < p->lanes; k++) {
-            for (uint32_t i = 0; i < taps; i++) {
-                *to++ = w[k * s->channel_step + i * s->tap_step];
-            }
-        }
-        p->weights = room;
-        p->next = taps;
-    }
     for (uint32_t k = 0; k < OPC_LANES; k++) {
-        const int32_t sum = k < p->lanes ? sum_of((const int8_t *)p->weights + k * p->next, taps) : 0;
+        int32_t sum = 0; /* modulo 2^32 */
+        for (uint32_t i = 0, at = k * s->channel_step; k < p->lanes && i < taps; i++, at += s->tap_step) {
+            sum = opc_add32(sum, w[at]);
+        }
         offset[k] = opc_mul32(-s->zero_x, sum);
     }
 }
 
 static OPC_APART void rows_dot(const opc_panel_set *s, const opc_panel *p, const int8_t *x, int32_t *acc) {
+    const uint32_t step = s->tap_step;
     const int8_t *w0 = p->weights;
-    const int8_t *w1 = w0 + (p->lanes > 1 ? p->next : 0);
-    const int8_t *w2 = w0 + (p->lanes > 2 ? 2 * p->next : 0);
-    const int8_t *w3 = w0 + (p->lanes > 3 ? 3 * p->next : 0);
+    const int8_t *w1 = w0 + (p->lanes > 1 ? s->channel_step : 0);
+    const int8_t *w2 = w0 + (p->lanes > 2 ? 2 * s->channel_step : 0);
+    const int8_t *w3 = w0 + (p->lanes > 3 ? 3 * s->channel_step : 0);
     uint32_t sum0 = 0; /* |x * w| <= 2^14, modulo 2^32 */
     uint32_t sum1 = 0;
     uint32_t sum2 = 0;
     uint32_t sum3 = 0;
+    uint32_t at = 0;
     for (uint32_t r = s->runs; r != 0; r--, x += s->run_step) {
-        for (uint32_t i = 0; i < s->run; i++) {
+        for (uint32_t i = 0; i < s->run; i++, at += step) {
             const int32_t a = x[i];
-            sum0 += (uint32_t)(a * *w0++);
-            sum1 += (uint32_t)(a * *w1++);
-            sum2 += (uint32_t)(a * *w2++);
-            sum3 += (uint32_t)(a * *w3++);
+            sum0 += (uint32_t)(a * w0[at]);
+            sum1 += (uint32_t)(a * w1[at]);
+            sum2 += (uint32_t)(a * w2[at]);
+            sum3 += (uint32_t)(a * w3[at]);
         }
     }
     acc[0] = (int32_t)sum0;
@@ -78,7 +58,7 @@ uint32_t opc_panel_reads(const opc_panel_set *s) {
 uint32_t opc_panel_bytes(const opc_panel_set *s) {
     const uint64_t wide = 8 * (uint64_t)opc_panel_reads(s) * s->runs;
     const uint32_t bytes = wide < (UINT32_C(1) << 30) ? (uint32_t)wide : UINT32_C(1) << 30;
-    return s->narrow ? rows_bytes(s) : bytes;
+    return s->narrow ? 0 : bytes;
 }
 
 typedef struct pointers {
@@ -117,7 +97,7 @@ static int32_t *words_pack(const opc_panel_set *s, pointers *p, int32_t *word, u
 
 void opc_panel_pack(const opc_panel_set *s, opc_panel *p, const int8_t *w, void *room, int32_t *offset) {
     if (s->narrow) {
-        rows_pack(s, p, w, room, offset);
+        rows_pack(s, p, w, offset);
         return;
     }
     pointers from;
@@ -194,11 +174,13 @@ uint32_t opc_panel_reads(const opc_panel_set *s) {
 }
 
 uint32_t opc_panel_bytes(const opc_panel_set *s) {
-    return rows_bytes(s);
+    (void)s;
+    return 0;
 }
 
 void opc_panel_pack(const opc_panel_set *s, opc_panel *p, const int8_t *w, void *room, int32_t *offset) {
-    rows_pack(s, p, w, room, offset);
+    (void)room;
+    rows_pack(s, p, w, offset);
 }
 
 #endif

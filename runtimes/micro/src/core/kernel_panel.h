@@ -11,7 +11,6 @@ enum { OPC_LANES = 4 };
 typedef struct opc_panel {
     opc_lane lane[OPC_LANES];
     const void *weights; /* in the order that this build's loop reads */
-    uint32_t next;       /* bytes between the rows of two channels, where it reads rows */
     uint32_t lanes;
     bool quick; /* all four lanes count and have quick factors */
 } opc_panel;
@@ -31,11 +30,11 @@ typedef struct opc_panel_set {
 } opc_panel_set;
 
 /* Bytes of memory that the weights of one panel need; 0 when they are read where they are. A multiple of 8. Needs run,
- * runs, tap_step and narrow. */
+ * runs and narrow. */
 uint32_t opc_panel_bytes(const opc_panel_set *s);
 /* Inputs that are read of a run: those beyond its end are multiplied by 0. */
 uint32_t opc_panel_reads(const opc_panel_set *s);
-/* Fill p->weights (in `room`) and p->next; w is the first lane's first weight. offset[k] is what has to be added to
+/* Fill p->weights (in `room`); w is the first lane's first weight. offset[k] is what has to be added to
  * the k-th sum besides the bias: the input's zero point times the weights, and more that the loop adds. */
 void opc_panel_pack(const opc_panel_set *s, opc_panel *p, const int8_t *w, void *room, int32_t *offset);
 /* The scaled sums of `count` positions, clamped to int8, by `panels` panels: those of the first position's first panel

@@ -35,7 +35,6 @@ void opc_panel_pack(const opc_panel_set *s, opc_panel *p, const int8_t *w, void 
         memset(room, 0, bytes);
     }
     p->weights = room;
-    p->next = 0;
     for (uint32_t k = 0; k < OPC_LANES; k++, to += BLOCK) {
         int32_t sum = 0; /* at most 2^7 a weight, modulo 2^32 */
         for (uint32_t r = 0; k < p->lanes && r < s->runs; r++) {
@@ -63,7 +62,7 @@ void opc_panel_pack(const opc_panel_set *s, opc_panel *p, const int8_t *w, void 
     "vmladava.s8 %[d], q0, q2\n\t"                                                                                     \
     "letp lr, 1b\n\t"
 
-/* The four sums of one position, scaled as opc_scale_four does and clamped, to y[0 ... lanes). */
+/* The four sums of one position, scaled as opc_scale_four does, and clamped, to y[0 ... lanes). */
 OPC_INLINE void run_position(const opc_panel_set *s, const int8_t *x, const int8_t *w, int32x4_t base,
                              int32x4_t mantissa, int32x4_t left, int32x4_t right, uint32_t lanes, int8_t *y) {
     int32_t a = 0;

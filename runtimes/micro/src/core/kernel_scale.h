@@ -31,13 +31,26 @@ static inline bool opc_lane_is_quick(const opc_lane *lane) {
     return true;
 }
 
-/* Four lanes as vld4q_s32 reads them. srdhm is one instruction; rdbpot is a shift that rounds halves up, with 1 taken
- * off negative values first, unless nothing is shifted out: then `right` is 0 and has no sign. */
-OPC_INLINE int32x4_t opc_scale_four(int32x4_t acc, int32x4x4_t lane) {
-    acc = vshlq_s32(vaddq_s32(acc, lane.val[0]), lane.val[2]);
-    acc = vqrdmulhq_s32(acc, lane.val[1]);
-    acc = vaddq_s32(acc, vshrq_n_s32(vandq_s32(acc, lane.val[3]), 31));
-    return vrshlq_s32(acc, lane.val[3]);
+/* Four sums, scaled, with the zero point and not clamped. srdhm is one instruction; rdbpot is a shift that rounds
+ * halves up, with 1 taken off negative values first, unless nothing is shifted out: then `right` is 0 and has no sign.
+ */
+OPC_INLINE int32x4_t opc_scale_four(int32x4_t acc, const opc_lane *lanes, int32_t zero) {
+    __asm__ volatile("vld40.32 {q0, q1, q2, q3}, [%[p]]\n\t"
+                     "vld41.32 {q0, q1, q2, q3}, [%[p]]\n\t"
+                     "vld42.32 {q0, q1, q2, q3}, [%[p]]\n\t"
+                     "vld43.32 {q0, q1, q2, q3}, [%[p]]\n\t"
+                     "vadd.i32 %q[v], %q[v], q0\n\t"
+                     "vshl.s32 %q[v], %q[v], q2\n\t"
+                     "vqrdmulh.s32 %q[v], %q[v], q1\n\t"
+                     "vand q0, %q[v], q3\n\t"
+                     "vshr.s32 q0, q0, #31\n\t"
+                     "vadd.i32 %q[v], %q[v], q0\n\t"
+                     "vrshl.s32 %q[v], %q[v], q3\n\t"
+                     "vadd.i32 %q[v], %q[v], %[zero]"
+                     : [v] "+w"(acc)
+                     : [p] "r"(lanes), [zero] "r"(zero)
+                     : "q0", "q1", "q2", "q3", "memory");
+    return acc;
 }
 
 #else

@@ -139,6 +139,16 @@ opc_multiplier opc_conv_multiplier(const opc_conv *c, uint32_t channel) {
     return opc_multiplier_of(opc_scale(&c->x, 0), opc_scale(&c->w, channel), opc_scale(&c->y, 0), 0);
 }
 
+opc_ratio opc_conv_ratio(const opc_conv *c) {
+    return opc_ratio_of(opc_scale(&c->x, 0), opc_scale(&c->y, 0), 0);
+}
+
+opc_status opc_conv_again(opc_node *node, opc_conv *c, bool depthwise, int32_t *lo, int32_t *hi) {
+    OPC_TRY(depthwise ? opc_depthwise_fetch(node, c, OPC_INT8, OPC_INT32)
+                      : opc_conv_fetch(node, c, OPC_INT8, OPC_INT32));
+    return opc_activation_range(node, &c->y, c->activation, lo, hi);
+}
+
 opc_status opc_conv_integer(opc_node *node, opc_conv *c, bool depthwise, uint8_t w_dtype, uint8_t b_dtype, int32_t *lo,
                             int32_t *hi) {
     OPC_TRY(depthwise ? opc_depthwise_fetch(node, c, w_dtype, b_dtype) : opc_conv_fetch(node, c, w_dtype, b_dtype));

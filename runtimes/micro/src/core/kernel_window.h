@@ -65,6 +65,10 @@ opc_status opc_conv_check_weights(opc_node *node, const opc_conv *c, int32_t axi
 opc_status opc_conv_float(opc_node *node, opc_conv *c, bool depthwise, float *lo, float *hi);
 /* The factor of the weights of one output channel: 1 for float32. */
 float opc_conv_float_factor(const opc_conv *c, uint32_t channel);
+/* The ratio of the scales of input and output: times a weights' scale it is the factor. */
+opc_ratio opc_conv_ratio(const opc_conv *c);
+/* int8 in invoke: the set-up of a node that prepare has checked. */
+opc_status opc_conv_again(opc_node *node, opc_conv *c, bool depthwise, int32_t *lo, int32_t *hi);
 /* Fetch, check and find the clamp: the whole set-up of an integer convolution. */
 opc_status opc_conv_integer(opc_node *node, opc_conv *c, bool depthwise, uint8_t w_dtype, uint8_t b_dtype, int32_t *lo,
                             int32_t *hi);

@@ -13,7 +13,7 @@ static opc_status invoke(opc_node *node) {
     opc_conv c;
     int32_t lo;
     int32_t hi;
-    OPC_TRY(opc_conv_integer(node, &c, false, OPC_INT8, OPC_INT32, &lo, &hi));
+    OPC_TRY(opc_conv_again(node, &c, false, &lo, &hi));
     opc_conv_run_s8(node, &c, false, lo, hi);
     return OPC_OK;
 }

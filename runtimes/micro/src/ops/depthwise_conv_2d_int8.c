@@ -18,7 +18,7 @@ static opc_status invoke(opc_node *node) {
     opc_conv c;
     int32_t lo;
     int32_t hi;
-    OPC_TRY(opc_conv_integer(node, &c, true, OPC_INT8, OPC_INT32, &lo, &hi));
+    OPC_TRY(opc_conv_again(node, &c, true, &lo, &hi));
     if (c.group_out == 1) {
         opc_depthwise_run_s8(node, &c, lo, hi);
     } else {
