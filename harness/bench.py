@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from opconform.harness import bench_lite, budgets, budgets_model
+from opconform.harness.bench_boards import board_rows
 from opconform.harness.bench_models import hello_model, one_op_model
 from opconform.harness.bench_networks import NETWORKS
 from opconform.harness.flatread import random_inputs, read_model
@@ -45,7 +46,7 @@ class Plan:
 
     repeats: int = 3
     quick: bool = False
-    models: tuple[Path, ...] = ()  # for `networks`: these instead of the built-in ones
+    models: tuple[Path, ...] = ()  # for `networks` and `boards`: these instead of the built-in ones
 
     @property
     def ops(self) -> tuple[str, ...]:
@@ -268,6 +269,12 @@ def _meters(stem: str, name: str, meters: Mapping[str, int]) -> Figures:
             yield Figure("models", f"{stem} {name} {meter}", meters[meter], unit)
 
 
+def boards(plan: Plan) -> Figures:
+    """Measure whole models on the boards: flash, arena, stack and instructions, exactly."""
+    rows = board_rows(plan.models, sorted(models_folder().glob("*.tflite"))[: 1 if plan.quick else None], plan.boards)
+    yield from (Figure("boards", *row) for row in rows)
+
+
 def layers(plan: Plan) -> Figures:
     """Measure kernels of lite against XNNPACK: how many times faster lite runs one layer."""
     rows = bench_lite.layer_rows(lambda layer: not plan.quick or layer.op in QUICK_OPS, plan.seconds)
@@ -291,6 +298,7 @@ PARTS: Mapping[str, Callable[[Plan], Figures]] = {
     "overhead": overhead,
     "size": size,
     "models": models,
+    "boards": boards,
     "layers": layers,
     "networks": networks,
     "memory": memory,

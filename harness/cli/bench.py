@@ -14,8 +14,9 @@ from opconform.harness.cli.common import AS_EXPECTED, console
 HELP = """Measure and print the figures that the documentation speaks of; nothing is judged.
 
 overhead: opening a one-op model and running one case. size: flash and RAM of micro. models: the models of
-specs/models. layers and networks: how many times faster lite is than LiteRT with XNNPACK, one thread each, on single
-layers and on whole models (--model: on these). memory: machine code and memory of lite. speed: the smoke tier with one
+specs/models. boards: flash, arena, stack and instructions of models on every board (--model: of these). layers and
+networks: how many times faster lite is than LiteRT with XNNPACK, one thread each, on single layers and on whole models
+(--model: on these). memory: machine code and memory of lite. speed: the smoke tier with one
 process and with two (the longest part). Without a PART all are measured.
 Times are medians over --repeats runs; compare figures of one machine and one run only. --quick takes few ops, one
 board, few repeats, and is good for trying the command, not for quoting.
@@ -33,7 +34,8 @@ def command(
     part: Annotated[list[str] | None, typer.Argument(metavar="[PART]...", help=" ".join(bench.PARTS))] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Few ops, one board, one repeat.")] = False,
     model: Annotated[
-        list[Path] | None, typer.Option("--model", metavar="FILE", help="A .tflite file for `networks`; repeatable.")
+        list[Path] | None,
+        typer.Option("--model", metavar="FILE", help="A .tflite file for `networks` and `boards`; repeatable."),
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, max=99, help="Runs that a median of `speed` is taken over.")] = 3,
     json_to: Annotated[Path, typer.Option("--json", metavar="FILE", help="Where figures and machine go.")] = Path(
