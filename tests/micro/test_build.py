@@ -59,7 +59,7 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     copy = tmp_path / "micro"
     shutil.copytree(build.folder(), copy, ignore=shutil.ignore_patterns("__pycache__"))
     for kernel in (copy / "src" / "ops").glob("*.c"):
-        if kernel.stem != "reshape":
+        if kernel.stem != "squeeze":
             kernel.unlink()
     monkeypatch.setattr(build, "folder", lambda: copy)
     return copy
@@ -92,7 +92,7 @@ def test_two_builds_at_once_make_one_program_that_is_kept(small: Path) -> None:
     stamp = paths[0].stat().st_mtime_ns
     assert paths[0] == paths[1] == build.build("worker", "host")
     assert paths[0].stat().st_mtime_ns == stamp
-    (small / "src" / "ops" / "reshape.c").open("a").write("/* changed */\n")
+    (small / "src" / "ops" / "squeeze.c").open("a").write("/* changed */\n")
     assert build.build("worker", "host") != paths[0]
 
 
@@ -163,20 +163,20 @@ BROKEN = "static opc_status invoke(opc_node *node) {\n"
 PREPARE = "static opc_status prepare(opc_node *node) {\n"
 
 
-def reshaped(runtime: str) -> Outcome:
+def squeezed(runtime: str) -> Outcome:
     tensors = (TensorDef("x", "int8", (1, 5)), TensorDef("y", "int8", (5,)))
-    model = write_model([Graph(tensors, (Node("RESHAPE", (0,), (1,), {"new_shape": (5,)}),), (0,), (1,))])
+    model = write_model([Graph(tensors, (Node("SQUEEZE", (0,), (1,), {"squeeze_dims": (0,)}),), (0,), (1,))])
     with closing(connect(resolve(runtime))) as executor:
         return executor.execute(model, [[np.zeros((1, 5), np.int8)]])
 
 
 @pytest.mark.parametrize(("asked", "told"), [(0, 0), (8, 8), (20, 24)])
 def test_the_worker_tells_the_scratch_that_a_kernel_asked_for(copied: Path, asked: int, told: int) -> None:
-    kernel = copied / "src" / "ops" / "reshape.c"
+    kernel = copied / "src" / "ops" / "squeeze.c"
     text = kernel.read_text()
     assert text.count(PREPARE) == 1
     kernel.write_text(text.replace(PREPARE, f"{PREPARE}    opc_scratch(node, {asked});\n"))
-    outcome = reshaped("micro@host")
+    outcome = squeezed("micro@host")
     assert isinstance(outcome, Produced), outcome
     assert outcome.meters["scratch"] == told
     assert outcome.meters["arena"] >= 8 + told
@@ -187,10 +187,10 @@ def test_the_worker_tells_the_scratch_that_a_kernel_asked_for(copied: Path, aske
 )
 def test_a_store_behind_a_tensor_ends_the_worker_under_sanitizers(copied: Path, line: str, words: str) -> None:
     """The rest of the arena is out of bounds, though it is one array."""
-    kernel = copied / "src" / "ops" / "reshape.c"
+    kernel = copied / "src" / "ops" / "squeeze.c"
     text = kernel.read_text()
     assert text.count(BROKEN) == 1
     kernel.write_text(text.replace(BROKEN, f"{BROKEN}{{ opc_tensor Y; (void)opc_output(node, 0, &Y); {line} }}\n"))
-    outcome = reshaped("micro@host-asan")
+    outcome = squeezed("micro@host-asan")
     assert isinstance(outcome, Crashed if words else Produced), outcome
     assert words in (outcome.detail if isinstance(outcome, Crashed) else "")
