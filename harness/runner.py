@@ -67,7 +67,7 @@ class Totals:
     verdicts: Counter[str] = field(default_factory=Counter)
     unexpected: int = 0
     infra: int = 0
-    per_row: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    judged: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # (name@target, op, row)
     explained: set[tuple[str, str]] = field(default_factory=set)  # (name@target, where) of entries that matched
     coverage: list[Line] = field(default_factory=list)
     outdated: dict[str, str] = field(default_factory=dict)  # where -> why the example is no case any more
@@ -89,7 +89,8 @@ class Totals:
         self.cases += int(line["cases"])
         self.unexpected += line["expected"] is False
         self.infra += line["verdict"] == "infra" and line["expected"] is False
-        self.per_row[f"{line['runtime']}@{line['target']}", line["op"], line["row"]] += int(line["cases"])
+        if line["verdict"] != "declined":
+            self.judged[f"{line['runtime']}@{line['target']}", line["op"], line["row"]] += int(line["cases"])
         if "expectation" in line:
             self.explained.add((f"{line['runtime']}@{line['target']}", line["expectation"]))
 
@@ -333,7 +334,7 @@ def _thin(totals: Totals, seating: Seating, tier: Tier) -> list[str]:
     result = []
     for handle, pairs in seating:
         for op, row in pairs:
-            count = totals.per_row[f"{handle.name}@{handle.at}", op, row]
+            count = totals.judged[f"{handle.name}@{handle.at}", op, row]
             if claims_row(handle.manifest, op, row) and count < tier.floor:
                 result.append(f"{op}/{row} {handle.label}: {count} cases, the tier asks for {tier.floor}")
     return result

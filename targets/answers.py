@@ -89,6 +89,7 @@ def worst(seen: Mapping[str, int], record: Record) -> dict[str, int]:
         "stack": record.stack,
         "instructions": record.instructions,
         "loads": record.loads,
+        "model-loads": record.model_loads,
         "stores": record.stores,
         "arena-touched": record.arena,
     }

@@ -12,7 +12,7 @@ from opconform.targets.boards import Target
 from opconform.targets.symbols import Symbols
 
 RECORDS = 1024
-_RECORD = struct.Struct("<14Q")
+_RECORD = struct.Struct("<15Q")
 _RECORD_BYTES = 128
 _RECORDS_AT = 512
 _PAGE_BYTES = _RECORDS_AT + RECORDS * _RECORD_BYTES
@@ -34,6 +34,7 @@ class Record:
     `stack` is the depth below the entry of the invocation, `arena` the end of the highest store to the arena.
     `stack_pc` made the lowest store to the stack. `bad_*` describe the first of `bad_count` accesses
     that no range allowed; `bad_gap`, where not 0, is its distance behind the last byte of the nearest tensor below it.
+    `model_loads` counts those of `loads` that read the model.
     """
 
     model_bytes: int
@@ -50,6 +51,7 @@ class Record:
     bad_store: int
     stack_pc: int
     bad_gap: int = 0
+    model_loads: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,8 @@ typedef struct {
     uint64_t bad_count, bad_pc, bad_address, bad_bytes, bad_store;
     uint64_t stack_pc; /* the instruction that made the lowest store to the stack */
     uint64_t bad_gap;  /* bytes from the end of the nearest part below to the end of the bad access, 0: unknown */
-    uint64_t reserved[2];
+    uint64_t model_loads;
+    uint64_t reserved;
 } record;
 
 typedef struct {
@@ -141,9 +142,6 @@ static bool inside(const range *r, uint64_t address, uint64_t end) {
 }
 
 static bool allowed(uint64_t address, uint64_t end, uint64_t need) {
-    if (need == ALLOW_LOAD && inside(&shared->model, address, end)) {
-        return true;
-    }
     for (uint64_t i = 0; i < shared->range_count; i++) {
         if (inside(&shared->ranges[i], address, end) && (shared->ranges[i].allow & need) != 0) {
             return true;
@@ -241,6 +239,8 @@ static void on_access(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t add
         if (!inside_parts(address, end, store ? ALLOW_STORE : ALLOW_LOAD)) {
             on_bad(pc, address, bytes, store);
         }
+    } else if (!store && inside(&shared->model, address, end)) {
+        r->model_loads++;
     } else if (!allowed(address, end, store ? ALLOW_STORE : ALLOW_LOAD)) {
         on_bad(pc, address, bytes, store);
     }

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from opconform.harness import manifest, registry, runner
+from opconform.harness.generate.engine import TIERS
 from opconform.harness.registry import UnknownRuntime, resolve, resolve_all
 from opconform.harness.rotation import Rotation, asked_for, rotation
 from opconform.harness.spec_load import load_all
@@ -66,6 +67,18 @@ def two_boards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     registry._card_of.cache_clear()
     yield
     registry._card_of.cache_clear()
+
+
+def test_cases_that_are_declined_do_not_make_up_a_row_s_least_number() -> None:
+    totals, line = (
+        runner.Totals(),
+        {"kind": "case", "op": "ABS", "row": "int8", "runtime": "micro", "target": "cortex-m0"},
+    )
+    for verdict, cases in (("declined", 100), ("pass", 23)):
+        totals.add(line | {"verdict": verdict, "cases": cases, "expected": True})
+    handle = resolve("micro@cortex-m0")
+    thin = runner._thin(totals, [(handle, [("ABS", "int8")])], TIERS["smoke"])
+    assert thin == ["ABS/int8 micro@cortex-m0: 23 cases, the tier asks for 24"]
 
 
 def ran(log: Path) -> dict[tuple[str, str], set[str]]:

@@ -5,6 +5,7 @@ The kernel is a real one, broken in one line; the firmware around it is the proj
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +18,11 @@ from opconform.harness.model import Crashed, Outcome, Produced, TimedOut
 from opconform.targets import build, launcher
 from opconform.targets.boards import load_target
 
-BOARDS = ("cortex-m0", "cortex-m55")
+RISCV = "riscv64-unknown-elf-gcc"
+BOARDS = (
+    *("cortex-m0", "cortex-m55"),
+    pytest.param("riscv32", marks=pytest.mark.skipif(not shutil.which(RISCV), reason=f"{RISCV} is not installed")),
+)
 STEM = "fully_connected_float32"
 ENTRY = "static opc_status invoke(opc_node *node) {\n"
 Run = Callable[[str, str], Outcome]
