@@ -242,8 +242,5 @@ static opc_status invoke(opc_node *node) {
     return OPC_OK;
 }
 
-const opc_op opc_custom = {.code = OPC_CODE_CUSTOM,
-                           .key = OPC_KEY_INPUT0,
-                           .types = OPC_BIT(OPC_FLOAT32),
-                           .prepare = prepare,
-                           .invoke = invoke};
+const opc_op opc_custom = {
+    .code = OPC_CODE_CUSTOM, .key = OPC_KEY_NONE, .types = OPC_ANY_TYPE, .prepare = prepare, .invoke = invoke};
