@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,8 @@ class Memory:
 class Target:
     """What target.yaml says. Sizes in bytes, the clock in hertz.
 
-    `model_bytes` and `arena_bytes` are the buffers of the firmware: generated cases must fit them.
+    `model_bytes` and `arena_bytes` are the buffers of the firmware: generated cases must fit them. `models_on` names a
+    board with larger memories that runs the same instructions, where this one has room for no whole model.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Target:
     io_bytes: int
     model_bytes: int
     arena_bytes: int
+    models_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +156,11 @@ def _checked(text: str, where: str, kind: type[Target] | type[Architecture]) -> 
     if not isinstance(data, dict):
         raise Unavailable(f"{where}: found {type(data).__name__}, a mapping is allowed")
     wanted = {field.name: str(field.type) for field in fields(kind)}
-    wrong = sorted(set(wanted) ^ set(data), key=str)
+    optional = {field.name for field in fields(kind) if field.default is not MISSING}
+    wrong = sorted((set(wanted) ^ set(data)) - (optional - set(data)), key=str)
     if wrong:
         raise Unavailable(f"{where}: key {wrong[0]!r} is missing or unknown; allowed are {', '.join(wanted)}")
-    return {key: _value(data[key], kind, f"{where}: {key}") for key, kind in wanted.items()}
+    return {key: _value(data[key], kind, f"{where}: {key}") for key, kind in wanted.items() if key in data}
 
 
 def _value(value: Any, kind: str, where: str) -> Any:

@@ -17,8 +17,6 @@ from opconform.targets.meters import Page, Record, regions
 from opconform.targets.qemu import Machine, command
 from opconform.targets.symbols import load_symbols
 
-#: A board whose memories hold no whole model, and one with a larger core that runs the same instructions.
-_LARGER = {"cortex-m0": "cortex-m3"}
 _LINES = re.compile(rb"([0-9a-f]{8}) ([0-9a-f]{8})\n")
 _RUN_SECONDS = 120
 _OK = 0
@@ -45,9 +43,9 @@ class Ran:
 
 def roomy(target: Target) -> Target:
     """Return the board that measures models for this one: itself, or one with larger memories and the same code."""
-    if target.name not in _LARGER:
+    if not target.models_on:
         return target
-    larger = load_target(_LARGER[target.name])
+    larger = load_target(target.models_on)
     return replace(larger, name=f"{target.name}-on-{larger.name}", flags=target.flags, optimize=target.optimize,
                    libc=target.libc)  # fmt: skip
 
