@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ctypes
+import shutil
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 
 from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
-from opconform.harness.isolate import Executor
-from opconform.harness.model import Produced
+from opconform.harness.isolate import Executor, connect
+from opconform.harness.model import Produced, Quant
+from opconform.harness.registry import resolve
 
 OK, INVALID_MODEL, NO_MEMORY = 0, 2, 4
 
@@ -188,6 +193,37 @@ def test_loop_variables_of_one_source_do_not_share(checked: Executor) -> None:
     outcome = checked.execute(write_model([main, condition, body]), [(np.array(1, np.float32),)])
     assert isinstance(outcome, Produced)
     assert [float(value) for value in outcome.outputs[0]] == [4.0, 1.0]
+
+
+def dense(units: Sequence[int]) -> bytes:
+    """int8 FULLY_CONNECTED layers one behind the other, as in hello_world and the autoencoder for anomalies."""
+    quant = Quant((0.5,), (0,))
+    tensors = [TensorDef("x", "int8", (1, units[0]), quant=quant)]
+    nodes = []
+    for depth, count in pairwise(units):
+        at = len(tensors)
+        tensors += [
+            TensorDef(f"w{at}", "int8", (count, depth), np.ones((count, depth), np.int8), quant),
+            TensorDef(f"b{at}", "int32", (count,), np.ones(count, np.int32), Quant((0.25,), (0,))),
+            TensorDef(f"y{at}", "int8", (1, count), quant=quant),
+        ]
+        nodes.append(Node("FULLY_CONNECTED", (at - 1, at, at + 1), (at + 2,), {"activation": "RELU"}))
+    return write_model([Graph(tuple(tensors), tuple(nodes), (0,), (len(tensors) - 1,))])
+
+
+@pytest.mark.parametrize(
+    ("units", "peer"),
+    # what TensorFlow Lite Micro takes of models of these forms on the same board
+    [((1, 16, 16, 1), 676), ((640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640), 2260)],
+    ids=["hello_world", "anomaly detection"],
+)
+def test_on_a_board_the_arena_is_no_larger_than_the_peers(units: Sequence[int], peer: int) -> None:
+    if shutil.which("qemu-system-arm") is None or shutil.which("arm-none-eabi-gcc") is None:
+        pytest.skip("there is no board")
+    with closing(connect(resolve("micro@cortex-m3"))) as board:
+        outcome = board.execute(dense(units), [(np.ones((1, units[0]), np.int8),)])
+    assert isinstance(outcome, Produced), outcome
+    assert outcome.meters["arena"] <= peer
 
 
 def test_a_model_that_needs_more_than_the_arena_is_declined(library: ctypes.CDLL) -> None:
