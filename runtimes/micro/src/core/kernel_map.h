@@ -20,7 +20,8 @@ typedef struct opc_map {
     int32_t hi;
 } opc_map;
 
-/* Views and the output's range. Refuses zero points of int16 other than 0, and plans a table of 256 results for long 8-bit tensors. */
+/* Views and the output's range. Refuses zero points of int16 other than 0, and plans a table of 256 results for long
+ * 8-bit tensors. */
 opc_status opc_map_fetch(opc_node *node, opc_map *m);
 opc_status opc_map_quantized_prepare(opc_node *node);
 /* invoke: m as opc_map_fetch left it, with f and context filled in. */
