@@ -3,13 +3,7 @@
 #define OPCONFORM_DENSE_H
 
 #include "fixedpoint.h"
-
-/* A loop inside another one gets all registers when it is a function of its own. */
-#if defined(__GNUC__)
-#define OPC_APART __attribute__((noinline))
-#else
-#define OPC_APART
-#endif
+#include "kernel_simd.h"
 
 typedef struct opc_dense {
     opc_tensor x;
@@ -58,6 +52,8 @@ opc_status opc_dense_prepare(opc_node *node, uint8_t dtype, uint8_t weight_dtype
  * may be NULL. */
 typedef void opc_rows8_run(const opc_rows8 *m, const int8_t *w, const int32_t *bias, const int8_t *x, uint8_t *y);
 opc_rows8_run opc_dense_rows8;
+/* y[u] = clamp(mbqm(acc[u], *f) + zero_y) for u < n, n > 0. */
+void opc_dense_finish8(const opc_rows8 *m, const opc_multiplier *f, const uint32_t *acc, uint32_t n, uint8_t *y);
 /* Sum of (x[k] - zero) * w[k], modulo 2^32. */
 uint32_t opc_dense_dot8(const int8_t *x, const int8_t *w, uint32_t n, int32_t zero);
 

@@ -42,6 +42,9 @@ static inline uint32_t mad(uint32_t a, uint32_t b, uint32_t sum) {
 
 #endif
 
+#define ROWS 4U          /* that are taken at once, so that a value of x is loaded once for all */
+#define CHUNK (4 * ROWS) /* sums that are kept until they are rescaled */
+
 /* What a zero point of the weights takes from the sums of all units. */
 static int32_t start_of(const opc_rows8 *m, const int8_t *x) {
     int32_t sum = 0;
@@ -82,43 +85,30 @@ uint32_t opc_dense_dot8(const int8_t *x, const int8_t *w, uint32_t n, int32_t ze
     return (uint32_t)acc[0];
 }
 
-void opc_dense_rows8(const opc_rows8 *m, const int8_t *w, const int32_t *bias, const int8_t *x, uint8_t *y) {
-    const int32_t start = start_of(m, x);
-    int32x4x2_t f = {{vdupq_n_s32(m->factors[0].mantissa), vdupq_n_s32(m->factors[0].shift)}};
-    for (uint32_t u = 0; u < m->units; u += 4, w += 4 * m->depth, y += 4) {
-        const uint32_t rows = m->units - u;
-        int32_t acc[4];
-        acc[2] = acc[3] = 0;
-        dot2(x, w, rows > 1 ? w + m->depth : w, m->depth, m->zero_x, acc);
-        if (rows > 2) {
-            const int8_t *third = w + 2 * m->depth;
-            dot2(x, third, rows > 3 ? third + m->depth : third, m->depth, m->zero_x, acc + 2);
-        }
-        const mve_pred16_t some = vctp32q(rows);
-        int32x4_t sum = vaddq_n_s32(vld1q_s32(acc), start);
-        if (bias != NULL) {
-            sum = vaddq_s32(sum, vldrwq_z_s32(bias + u, some));
-        }
-        if (m->per_unit != 0) {
-            int32_t pairs[8];
-            const uint32_t count = rows < 4 ? rows : 4;
-            memcpy(pairs, m->factors + u, count * sizeof m->factors[0]);
-            f = vld2q_s32(pairs);
-        }
-        /* As opc_mbqm; a right shift has its sign bit set, which takes 1 from negative products. */
-        const int32x4_t right = vminq_s32(f.val[1], vdupq_n_s32(0));
-        const int32x4_t high = vqrdmulhq_s32(vshlq_s32(sum, vmaxq_s32(f.val[1], vdupq_n_s32(0))), f.val[0]);
-        const int32x4_t fixed = vaddq_s32(high, vshrq_n_s32(vandq_s32(high, right), 31));
-        const int32x4_t out = vaddq_n_s32(vrshlq_s32(fixed, right), m->zero_y);
-        const int32x4_t clamped = vminq_s32(vmaxq_s32(out, vdupq_n_s32(m->lo)), vdupq_n_s32(m->hi));
-        vstrbq_p_s32((int8_t *)y, clamped, some);
+static void dot_rows(const int8_t *x, const int8_t *w, uint32_t n, int32_t zero, const int32_t *bias, uint32_t *acc) {
+    int32_t sums[ROWS];
+    dot2(x, w, w + n, n, zero, sums);
+    dot2(x, w + 2 * n, w + 3 * n, n, zero, sums + 2);
+    vst1q_u32(acc, vreinterpretq_u32_s32(vaddq_s32(vld1q_s32(sums), vld1q_s32(bias))));
+}
+
+void opc_dense_finish8(const opc_rows8 *m, const opc_multiplier *f, const uint32_t *acc, uint32_t n, uint8_t *y) {
+    const int32_t left = f->shift > 0 ? f->shift : 0;
+    const int32_t right = left - f->shift;
+    const int32x4_t minus = vdupq_n_s32(right != 0 ? INT32_MIN : 0); /* takes 1 from negative products */
+    const int32x4_t lo = vdupq_n_s32(m->lo);
+    const int32x4_t hi = vdupq_n_s32(m->hi);
+    for (int32_t rest = (int32_t)n; rest > 0; rest -= 4, acc += 4, y += 4) {
+        const mve_pred16_t some = vctp32q((uint32_t)rest);
+        const int32x4_t sum = vreinterpretq_s32_u32(vldrwq_z_u32(acc, some));
+        const int32x4_t high = vqrdmulhq_n_s32(vshlq_r_s32(sum, left), f->mantissa);
+        const int32x4_t less = vaddq_s32(high, vshrq_n_s32(vandq_s32(high, minus), 31));
+        const int32x4_t out = vaddq_n_s32(vrshlq_n_s32(less, -right), m->zero_y);
+        vstrbq_p_s32((int8_t *)y, vminq_s32(vmaxq_s32(out, lo), hi), some);
     }
 }
 
 #else
-
-#define ROWS 4U
-#define CHUNK (4 * ROWS) /* sums that are kept until they are rescaled */
 
 /* One row; terms are below 2^17, and a sum that leaves int32 wraps, hence unsigned. */
 uint32_t opc_dense_dot8(const int8_t *x, const int8_t *w, uint32_t n, int32_t zero) {
@@ -129,6 +119,18 @@ uint32_t opc_dense_dot8(const int8_t *x, const int8_t *w, uint32_t n, int32_t ze
         const uint32_t a = load4(x);
         const uint32_t b = load4(w);
         sum = mad(odd(b), minus(odd(a), twice), mad(even(b), minus(even(a), twice), sum));
+    }
+#endif
+#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2 && !defined(DENSE_DSP)
+    if (n >= 4) {
+        const int8_t *const end = x + (n & ~3U);
+        do {
+            sum += (uint32_t)((*x++ - zero) * *w++);
+            sum += (uint32_t)((*x++ - zero) * *w++);
+            sum += (uint32_t)((*x++ - zero) * *w++);
+            sum += (uint32_t)((*x++ - zero) * *w++);
+        } while (x != end);
+        n &= 3U;
     }
 #endif
     for (; n != 0; n--) {
@@ -245,7 +247,7 @@ static inline int32_t high_word(int32_t x, int32_t m) {
 }
 
 /* Rescale n > 0 sums by one factor, and store them. */
-static OPC_APART void finish(const opc_rows8 *m, const opc_multiplier *f, const uint32_t *acc, uint32_t n, uint8_t *y) {
+void opc_dense_finish8(const opc_rows8 *m, const opc_multiplier *f, const uint32_t *acc, uint32_t n, uint8_t *y) {
     const int32_t lo = m->lo;
     const int32_t hi = m->hi;
     const int32_t zero = m->zero_y;
@@ -268,6 +270,8 @@ static OPC_APART void finish(const opc_rows8 *m, const opc_multiplier *f, const 
         *y++ = (uint8_t)(kept + (uint32_t)lo);
     } while (--n != 0);
 }
+
+#endif
 
 /* The sums of n units. */
 static void sum_rows(const opc_rows8 *m, const int8_t *w, const int32_t *bias, const int8_t *x, uint32_t n,
@@ -301,8 +305,7 @@ void opc_dense_rows8(const opc_rows8 *m, const int8_t *w, const int32_t *bias, c
             acc[i] += start;
         }
         for (uint32_t i = 0; i < n; i += step) {
-            finish(m, m->factors + m->per_unit * (u + i), acc + i, step, y + u + i);
+            opc_dense_finish8(m, m->factors + m->per_unit * (u + i), acc + i, step, y + u + i);
         }
     }
 }
-#endif

@@ -1,29 +1,11 @@
-#include "binary.h"
-
-enum { LEFT_SHIFT = 20 };
+#include "kernel_sum.h"
 
 static opc_status prepare(opc_node *node) {
-    return opc_sum_prepare(node, LEFT_SHIFT);
+    return opc_sum_prepare(node, OPC_SUM_SHIFT_8);
 }
 
 static opc_status invoke(opc_node *node) {
-    opc_binary t;
-    opc_walk w;
-    opc_binary_views(node, &t);
-    const opc_sum *s = opc_data(node);
-    const uint8_t *a = t.in[0].data;
-    const uint8_t *b = t.in[1].data;
-    uint8_t *y = t.out.data;
-    const int32_t zero_a = opc_zero_point(&t.in[0], 0);
-    const int32_t zero_b = opc_zero_point(&t.in[1], 0);
-    const int32_t zero_y = opc_zero_point(&t.out, 0);
-    opc_walk_start(&w, &t.out, t.in, 2);
-    for (uint32_t i = 0; i < t.out.elements; i++, opc_walk_next(&w)) {
-        const int32_t left = a[w.offset[0]] - zero_a;
-        const int32_t right = b[w.offset[1]] - zero_b;
-        y[i] = (uint8_t)opc_sum_element(s, left, right, 1, LEFT_SHIFT, zero_y);
-    }
-    return OPC_OK;
+    return opc_sum_8(node, 1);
 }
 
 const opc_op opc_add_uint8 = {.code = OPC_CODE_ADD,

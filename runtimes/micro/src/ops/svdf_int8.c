@@ -1,12 +1,21 @@
+#include <string.h>
+
+#include "dense.h"
 #include "kernel_svdf.h"
 
 /* Weights of time and state are int16 or int8. The activation is what the output's range cuts off: RELU by a zero point
  * at its low end. */
-typedef struct integer {
-    opc_svdf s;
-    opc_multiplier to_state;  /* s_x * s_feature / s_state, in float32 */
+typedef struct kept {
     opc_multiplier to_output; /* s_state * s_time / s_y, in float32 */
-} integer;
+    uint32_t batches;
+    uint32_t units;
+    uint32_t rank;
+    uint32_t memory;
+    int16_t zero_state;
+    int16_t zero_y;
+    bool wide;      /* state and weights of time are int16 */
+    opc_rows8 rows; /* features: s_x * s_feature / s_state, in float32; their sums with the state's zero point wrap */
+} kept;
 
 static bool dtypes_fit(const opc_svdf *s) {
     const bool narrow = s->state.dtype == OPC_INT8 || s->state.dtype == OPC_INT16;
@@ -23,73 +32,117 @@ static opc_status factor(opc_node *node, float product, float divisor, opc_multi
     return OPC_OK;
 }
 
-static opc_status set_up(opc_node *node, integer *t) {
-    opc_svdf *s = &t->s;
-    OPC_TRY(opc_svdf_fetch(node, s));
-    if (!dtypes_fit(s)) {
-        return OPC_FAIL(node, OPC_UNSUPPORTED, "this combination of dtypes is not supported");
-    }
-    if (s->activation != OPC_ACT_NONE && s->activation != OPC_ACT_RELU) {
-        return OPC_FAIL(node, OPC_UNSUPPORTED, "fused activation");
-    }
-    OPC_TRY(opc_need_quantized(node, &s->x, &s->y));
-    OPC_TRY(opc_need_quantized(node, &s->w_feature, &s->w_time));
-    OPC_TRY(opc_need_quantized(node, &s->state, &s->state));
-    OPC_TRY(factor(node, opc_scale(&s->x, 0) * opc_scale(&s->w_feature, 0), opc_scale(&s->state, 0), &t->to_state));
-    return factor(node, opc_scale(&s->state, 0) * opc_scale(&s->w_time, 0), opc_scale(&s->y, 0), &t->to_output);
+static void keep(const opc_svdf *s, kept *k) {
+    k->batches = s->batches;
+    k->units = s->units;
+    k->rank = s->rank;
+    k->memory = s->memory;
+    k->zero_state = (int16_t)opc_zero_point(&s->state, 0);
+    k->zero_y = (int16_t)opc_zero_point(&s->y, 0);
+    k->wide = s->state.dtype == OPC_INT16;
+    k->rows.units = s->filters;
+    k->rows.depth = s->inputs;
+    k->rows.zero_x = (int16_t)opc_zero_point(&s->x, 0);
+    k->rows.lo = INT8_MIN;
+    k->rows.hi = INT8_MAX;
 }
 
 static opc_status prepare(opc_node *node) {
-    integer t;
-    return set_up(node, &t);
+    opc_svdf s;
+    OPC_TRY(opc_svdf_fetch(node, &s));
+    if (!dtypes_fit(&s)) {
+        return OPC_FAIL(node, OPC_UNSUPPORTED, "this combination of dtypes is not supported");
+    }
+    if (s.activation != OPC_ACT_NONE && s.activation != OPC_ACT_RELU) {
+        return OPC_FAIL(node, OPC_UNSUPPORTED, "fused activation");
+    }
+    OPC_TRY(opc_need_quantized(node, &s.x, &s.y));
+    OPC_TRY(opc_need_quantized(node, &s.w_feature, &s.w_time));
+    OPC_TRY(opc_need_quantized(node, &s.state, &s.state));
+    kept *k = opc_alloc(node, (uint32_t)(sizeof *k + sizeof k->rows.factors[0]));
+    if (k == NULL) {
+        return OPC_NO_MEMORY;
+    }
+    keep(&s, k);
+    opc_scratch(node, s.units * (uint32_t)sizeof(uint32_t) + s.filters);
+    OPC_TRY(factor(node, opc_scale(&s.x, 0) * opc_scale(&s.w_feature, 0), opc_scale(&s.state, 0), k->rows.factors));
+    return factor(node, opc_scale(&s.state, 0) * opc_scale(&s.w_time, 0), opc_scale(&s.y, 0), &k->to_output);
 }
 
-/* The newest column of the state: features of this input. Sums are modulo 2^32. */
-static void feature(const integer *t, const int8_t *x, uint32_t b) {
-    const opc_svdf *s = &t->s;
-    const int32_t zero = opc_zero_point(&s->x, 0);
-    const int8_t *w = s->w_feature.data;
-    int32_t lo;
-    int32_t hi;
-    opc_dtype_range(s->state.dtype, &lo, &hi);
-    for (uint32_t f = 0; f < s->filters; f++) {
-        int32_t sum = 0;
-        for (uint32_t i = 0; i < s->inputs; i++) {
-            sum = opc_add32(sum, *w++ * (x[i] - zero));
+/* Forget the oldest of n > 0 bytes and append one. */
+static void push8(int8_t *p, uint32_t n, uint32_t last) {
+#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2 && !defined(__ARM_BIG_ENDIAN)
+    /* Words, which need not be aligned for this processor. */
+    uint32_t word;
+    for (; n > 4; n -= 4, p += 4) {
+        memcpy(&word, p + 1, sizeof word);
+        memcpy(p, &word, sizeof word);
+    }
+    if (n == 4) {
+        memcpy(&word, p, sizeof word);
+        word = (word >> 8) | (last << 24);
+        memcpy(p, &word, sizeof word);
+        return;
+    }
+#endif
+    memmove(p, p + 1, n - 1U);
+    p[n - 1U] = (int8_t)(uint8_t)last;
+}
+
+/* Weighed memories of all filters, each with its new feature, summed into units. Sums are modulo 2^32. */
+static void weigh8(const kept *k, int8_t *state, const int8_t *w, const uint8_t *features, uint32_t *sums) {
+    const uint32_t memory = k->memory;
+    const int32_t zero = k->zero_state;
+    uint32_t left = k->rank; /* of this unit's filters */
+    for (const uint8_t *const end = features + k->rows.units; features != end; state += memory, w += memory) {
+        push8(state, memory, (uint32_t)(*features++ + zero));
+        *sums += opc_dense_dot8(state, w, memory, zero);
+        if (--left == 0) {
+            left = k->rank;
+            sums++;
         }
-        const int32_t value = opc_clamp(opc_mbqm(sum, t->to_state), lo, hi);
-        const uint32_t at = (b * s->filters + f + 1U) * s->memory - 1U;
-        opc_store_int(&s->state, at, opc_zero_point(&s->state, 0) + value); /* wraps in the state's width */
     }
 }
 
-static int32_t weigh(const opc_svdf *s, uint32_t b, uint32_t f) {
-    const int32_t zero = opc_zero_point(&s->state, 0);
-    const uint32_t from = (b * s->filters + f) * s->memory;
-    int32_t sum = 0;
-    for (uint32_t k = 0; k < s->memory; k++) {
-        const int32_t past = opc_load_int(&s->state, from + k) - zero;
-        sum = opc_add32(sum, opc_mul32(opc_load_int(&s->w_time, f * s->memory + k), past));
+static void weigh16(const kept *k, int16_t *state, const int16_t *w, const int8_t *w_feature, const int8_t *x,
+                    uint32_t *sums) {
+    for (uint32_t f = 0; f < k->rows.units; f++, w_feature += k->rows.depth) {
+        const int32_t sum = (int32_t)opc_dense_dot8(x, w_feature, k->rows.depth, k->rows.zero_x);
+        const int32_t feature = opc_clamp(opc_mbqm(sum, k->rows.factors[0]), INT16_MIN, INT16_MAX);
+        uint32_t *to = sums + f / k->rank;
+        for (uint32_t i = 1; i <= k->memory; i++, state++) {
+            *state = i < k->memory ? state[1] : (int16_t)(uint16_t)(feature + k->zero_state);
+            *to += (uint32_t)opc_mul32(*w++, *state - k->zero_state);
+        }
     }
-    return sum;
 }
 
 static opc_status invoke(opc_node *node) {
-    integer t;
-    OPC_TRY(set_up(node, &t));
-    const opc_svdf *s = &t.s;
-    const int32_t zero = opc_zero_point(&s->y, 0);
-    int8_t *y = s->y.data;
-    opc_svdf_shift(s);
-    for (uint32_t b = 0; b < s->batches; b++) {
-        feature(&t, opc_i8(&s->x) + b * s->inputs, b);
-        for (uint32_t u = 0; u < s->units; u++) {
-            int32_t sum = s->bias.data == NULL ? 0 : opc_i32(&s->bias)[u];
-            for (uint32_t r = 0; r < s->rank; r++) {
-                sum = opc_add32(sum, weigh(s, b, u * s->rank + r));
-            }
-            *y++ = (int8_t)opc_clamp(opc_add32(opc_mbqm(sum, t.to_output), zero), INT8_MIN, INT8_MAX);
+    const kept *k = opc_data(node);
+    const opc_rows8 out = {.zero_y = k->zero_y, .lo = INT8_MIN, .hi = INT8_MAX};
+    const int8_t *x = opc_input_data(node, 0);
+    const int8_t *w_feature = opc_input_data(node, 1);
+    const void *w_time = opc_input_data(node, 2);
+    const int32_t *bias = opc_input_data(node, 3);
+    uint8_t *state = opc_input_data(node, 4);
+    uint8_t *y = opc_output_data(node, 0);
+    uint32_t *sums = opc_scratch_data(node);
+    uint8_t *features = (uint8_t *)(sums + k->units);
+    const uint32_t states = k->rows.units * k->memory;
+    if (k->units == 0) {
+        return OPC_OK;
+    }
+    for (uint32_t b = 0; b < k->batches; b++, x += k->rows.depth, y += k->units) {
+        for (uint32_t u = 0; u < k->units; u++) {
+            sums[u] = bias == NULL ? 0U : (uint32_t)bias[u];
         }
+        if (k->wide) {
+            weigh16(k, (int16_t *)(void *)state + b * states, w_time, w_feature, x, sums);
+        } else {
+            opc_dense_rows8(&k->rows, w_feature, NULL, x, features);
+            weigh8(k, (int8_t *)state + b * states, w_time, features, sums);
+        }
+        opc_dense_finish8(&out, &k->to_output, sums, k->units, y);
     }
     return OPC_OK;
 }
