@@ -15,17 +15,6 @@ opc_status opc_pool_fetch(opc_node *node, opc_pool *p) {
     return p->x.dims[3] == p->y.dims[3] ? OPC_OK : OPC_FAIL(node, OPC_INVALID_MODEL, "numbers of channels differ");
 }
 
-opc_status opc_pool_integer(opc_node *node, opc_pool *p, int32_t *lo, int32_t *hi) {
-    OPC_TRY(opc_pool_fetch(node, p));
-    if (p->x.scale_count != 0 || p->y.scale_count != 0 || p->activation != OPC_ACT_NONE) {
-        OPC_TRY(opc_need_quantized(node, &p->x, &p->y));
-    }
-    if (!opc_same_quantization(&p->x, &p->y)) {
-        return OPC_FAIL(node, OPC_INVALID_MODEL, "input and output must have the same quantization");
-    }
-    return opc_activation_range(node, &p->y, p->activation, lo, hi);
-}
-
 opc_pool_taps opc_pool_position(const opc_pool *p, uint32_t i) {
     const uint32_t width = (uint32_t)p->window.x.output;
     const uint32_t height = (uint32_t)p->window.y.output;
@@ -36,7 +25,64 @@ opc_pool_taps opc_pool_position(const opc_pool *p, uint32_t i) {
     opc_pool_taps t;
     t.row_step = (uint32_t)p->window.x.input * p->channels;
     t.at = top * t.row_step + (uint32_t)(tx.start + tx.first) * p->channels;
+    t.first = 0;
     t.rows = (uint32_t)(ty.end - ty.first);
     t.columns = (uint32_t)(tx.end - tx.first);
     return t;
+}
+
+static opc_status fetch_integer(opc_node *node, opc_pool *p) {
+    OPC_TRY(opc_pool_fetch(node, p));
+    if (p->x.scale_count != 0 || p->y.scale_count != 0 || p->activation != OPC_ACT_NONE) {
+        OPC_TRY(opc_need_quantized(node, &p->x, &p->y));
+    }
+    if (!opc_same_quantization(&p->x, &p->y)) {
+        return OPC_FAIL(node, OPC_INVALID_MODEL, "input and output must have the same quantization");
+    }
+    return opc_activation_range(node, &p->y, p->activation, &p->lo, &p->hi);
+}
+
+opc_status opc_pool_prepare(opc_node *node) {
+    opc_pool p;
+    return fetch_integer(node, &p);
+}
+
+opc_status opc_pool_invoke(opc_node *node, opc_pool_fold fold) {
+    opc_pool p;
+    OPC_TRY(fetch_integer(node, &p));
+    for (uint32_t i = 0, at = 0; at < p.y.elements; i++, at += p.channels) {
+        const opc_pool_taps t = opc_pool_position(&p, i);
+        fold(&p, &t, at);
+    }
+    return OPC_OK;
+}
+
+int32_t opc_pool_mean(int32_t sum, uint32_t count) {
+    const int32_t half = (int32_t)(count / 2);
+    return opc_add32(sum, sum > 0 ? half : -half) / (int32_t)count;
+}
+
+void opc_pool_average(const opc_pool *p, const opc_pool_taps *t, uint32_t at) {
+    for (uint32_t c = t->first; c < p->channels; c++) {
+        int32_t sum = 0; /* modulo 2^32; |x| <= 2^15, so 2^16 taps are exact */
+        for (uint32_t r = 0; r < t->rows; r++) {
+            for (uint32_t k = 0; k < t->columns; k++) {
+                sum = opc_add32(sum, opc_load_int(&p->x, t->at + r * t->row_step + k * p->channels + c));
+            }
+        }
+        opc_store_int(&p->y, at + c, opc_clamp(opc_pool_mean(sum, t->rows * t->columns), p->lo, p->hi));
+    }
+}
+
+void opc_pool_largest(const opc_pool *p, const opc_pool_taps *t, uint32_t at) {
+    for (uint32_t c = t->first; c < p->channels; c++) {
+        int32_t best = p->lo; /* the clamp's own */
+        for (uint32_t r = 0; r < t->rows; r++) {
+            for (uint32_t k = 0; k < t->columns; k++) {
+                const int32_t value = opc_load_int(&p->x, t->at + r * t->row_step + k * p->channels + c);
+                best = value > best ? value : best;
+            }
+        }
+        opc_store_int(&p->y, at + c, best < p->hi ? best : p->hi);
+    }
 }

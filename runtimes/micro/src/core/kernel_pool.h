@@ -9,6 +9,8 @@ typedef struct opc_pool {
     opc_tensor y;
     opc_window window;
     uint32_t channels;
+    int32_t lo; /* clamp of integers */
+    int32_t hi;
     uint8_t activation;
 } opc_pool;
 
@@ -19,12 +21,22 @@ typedef struct opc_pool_taps {
     uint32_t rows;
     uint32_t columns;
     uint32_t row_step;
+    uint32_t first; /* channel to begin with: 0 */
 } opc_pool_taps;
 
 opc_status opc_pool_fetch(opc_node *node, opc_pool *p);
-/* The same and, for integers, equal quantization of input and output and the clamp. */
-opc_status opc_pool_integer(opc_node *node, opc_pool *p, int32_t *lo, int32_t *hi);
 /* The taps of output position `i` of batch, y and x, numbered row by row, without the channel. */
 opc_pool_taps opc_pool_position(const opc_pool *p, uint32_t i);
+
+/* One position of integers: all channels from its taps to the elements of y from `at` on. */
+typedef void (*opc_pool_fold)(const opc_pool *p, const opc_pool_taps *t, uint32_t at);
+/* prepare and invoke of integers: equal quantization of input and output, and a clamp. */
+opc_status opc_pool_prepare(opc_node *node);
+opc_status opc_pool_invoke(opc_node *node, opc_pool_fold fold);
+/* round(sum / count), halves away from zero. */
+int32_t opc_pool_mean(int32_t sum, uint32_t count);
+/* Of any integer type; means of raw values, which equal quantization makes exact. */
+void opc_pool_average(const opc_pool *p, const opc_pool_taps *t, uint32_t at);
+void opc_pool_largest(const opc_pool *p, const opc_pool_taps *t, uint32_t at);
 
 #endif

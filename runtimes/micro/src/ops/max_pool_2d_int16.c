@@ -1,41 +1,11 @@
 #include "kernel_pool.h"
 
-static int32_t pool(const int16_t *x, const opc_pool_taps *t, uint32_t step) {
-    int32_t best = INT16_MIN;
-    for (uint32_t r = 0; r < t->rows; r++) {
-        const int16_t *row = x + r * t->row_step;
-        for (uint32_t c = 0; c < t->columns; c++) {
-            best = row[c * step] > best ? row[c * step] : best;
-        }
-    }
-    return best;
-}
-
-static opc_status prepare(opc_node *node) {
-    opc_pool p;
-    int32_t lo;
-    int32_t hi;
-    return opc_pool_integer(node, &p, &lo, &hi);
-}
-
 static opc_status invoke(opc_node *node) {
-    opc_pool p;
-    int32_t lo;
-    int32_t hi;
-    OPC_TRY(opc_pool_integer(node, &p, &lo, &hi));
-    int16_t *y = p.y.data;
-    const uint32_t positions = p.channels == 0 ? 0 : p.y.elements / p.channels;
-    for (uint32_t i = 0; i < positions; i++) {
-        const opc_pool_taps t = opc_pool_position(&p, i);
-        for (uint32_t c = 0; c < p.channels; c++) {
-            *y++ = (int16_t)opc_clamp(pool((const int16_t *)p.x.data + t.at + c, &t, p.channels), lo, hi);
-        }
-    }
-    return OPC_OK;
+    return opc_pool_invoke(node, opc_pool_largest);
 }
 
 const opc_op opc_max_pool_2d_int16 = {.code = OPC_CODE_MAX_POOL_2D,
                                       .key = OPC_KEY_INPUT0,
                                       .types = OPC_BIT(OPC_INT16),
-                                      .prepare = prepare,
+                                      .prepare = opc_pool_prepare,
                                       .invoke = invoke};

@@ -71,22 +71,20 @@ static opc_status prepare(opc_node *node) {
 
 /* Forget the oldest of n > 0 bytes and append one. */
 static void push8(int8_t *p, uint32_t n, uint32_t last) {
-#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2 && !defined(__ARM_BIG_ENDIAN)
-    /* Words, which need not be aligned for this processor. */
-    uint32_t word;
-    for (; n > 4; n -= 4, p += 4) {
-        memcpy(&word, p + 1, sizeof word);
-        memcpy(p, &word, sizeof word);
-    }
-    if (n == 4) {
-        memcpy(&word, p, sizeof word);
-        word = (word >> 8) | (last << 24);
-        memcpy(p, &word, sizeof word);
-        return;
+    uint8_t *bytes = (uint8_t *)p;
+    const uint8_t *const end = bytes + n - 1U;
+#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2
+    while (end - bytes >= 4) { /* a load of four bytes need not be aligned for this processor */
+        uint32_t word;
+        memcpy(&word, bytes + 1, sizeof word);
+        memcpy(bytes, &word, sizeof word);
+        bytes += 4;
     }
 #endif
-    memmove(p, p + 1, n - 1U);
-    p[n - 1U] = (int8_t)(uint8_t)last;
+    for (; bytes != end; bytes++) {
+        bytes[0] = bytes[1];
+    }
+    *bytes = (uint8_t)last;
 }
 
 /* Weighed memories of all filters, each with its new feature, summed into units. Sums are modulo 2^32. */
