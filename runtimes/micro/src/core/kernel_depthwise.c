@@ -124,10 +124,13 @@ void opc_depthwise_run_s8(const opc_node *node, const opc_conv *c, int32_t lo, i
 
 #else
 
-/* No memory: taps outside the input are left out. */
+/* No memory: taps outside the input are left out. Neighbouring channels share the cost of the loops. */
+enum { SIDE = 4 };
+
 typedef struct block {
     const opc_conv *c;
-    opc_lane lane;
+    opc_lane lane[SIDE];
+    uint32_t lanes; /* 1 or SIDE */
     int32_t zero_x;
     int32_t zero_y;
 } block;
@@ -137,29 +140,53 @@ void opc_depthwise_plan_s8(opc_node *node, const opc_conv *c) {
     (void)c;
 }
 
-static int32_t window_sum(const block *b, const int8_t *x0, const int8_t *w0, opc_taps ty, opc_taps tx) {
-    const opc_conv *c = b->c;
-    const opc_window *w = &c->window;
-    const uint32_t jump = (uint32_t)w->x.dilation * c->in_channels;
-    int32_t sum = 0; /* |(x - zero) * w| < 2^15, modulo 2^32 */
-    for (int32_t fy = ty.first; fy < ty.end; fy++) {
-        const int32_t row = (ty.start + fy * w->y.dilation) * w->x.input;
-        const int8_t *x = x0 + (uint32_t)(row + tx.start + tx.first * w->x.dilation) * c->in_channels;
-        const int8_t *f = w0 + (uint32_t)(fy * w->x.size + tx.first) * c->out_channels;
-        for (int32_t n = tx.end - tx.first; n > 0; n--, x += jump, f += c->out_channels) {
-            sum = opc_add32(sum, (*x - b->zero_x) * *f);
+/* n taps of one row; |(x - zero) * w| < 2^15, modulo 2^32. */
+static void add_row(const block *b, const int8_t *x, const int8_t *w, int32_t n, uint32_t *sums) {
+    const uint32_t step_x = (uint32_t)b->c->window.x.dilation * b->c->in_channels;
+    const uint32_t step_w = b->c->out_channels;
+    const int32_t zero = b->zero_x;
+    if (b->lanes == 1) {
+        for (; n > 0; n--, x += step_x, w += step_w) {
+            sums[0] += (uint32_t)((*x - zero) * *w);
         }
+        return;
     }
-    return sum;
+    uint32_t a0 = sums[0];
+    uint32_t a1 = sums[1];
+    uint32_t a2 = sums[2];
+    uint32_t a3 = sums[3];
+    for (; n > 0; n--, x += step_x, w += step_w) {
+        a0 += (uint32_t)((x[0] - zero) * w[0]);
+        a1 += (uint32_t)((x[1] - zero) * w[1]);
+        a2 += (uint32_t)((x[2] - zero) * w[2]);
+        a3 += (uint32_t)((x[3] - zero) * w[3]);
+    }
+    sums[0] = a0;
+    sums[1] = a1;
+    sums[2] = a2;
+    sums[3] = a3;
 }
 
-static void run_channel(const block *b, const int8_t *x, const int8_t *w, int8_t *y) {
+static void run_window(const block *b, const int8_t *x0, const int8_t *w0, opc_taps ty, opc_taps tx, int8_t *y) {
+    const opc_conv *c = b->c;
+    const opc_window *w = &c->window;
+    uint32_t sums[SIDE] = {0, 0, 0, 0};
+    for (int32_t fy = ty.first; fy < ty.end && tx.first < tx.end; fy++) {
+        const int32_t row = (ty.start + fy * w->y.dilation) * w->x.input;
+        const int8_t *x = x0 + (uint32_t)(row + tx.start + tx.first * w->x.dilation) * c->in_channels;
+        add_row(b, x, w0 + (uint32_t)(fy * w->x.size + tx.first) * c->out_channels, tx.end - tx.first, sums);
+    }
+    for (uint32_t k = 0; k < b->lanes; k++) {
+        y[k] = (int8_t)opc_scale_any((int32_t)sums[k], &b->lane[k], b->zero_y);
+    }
+}
+
+static void run_channels(const block *b, const int8_t *x, const int8_t *w, int8_t *y) {
     const opc_conv *c = b->c;
     for (int32_t oy = 0; oy < c->window.y.output; oy++) {
         const opc_taps ty = opc_window_taps(&c->window.y, oy);
         for (int32_t ox = 0; ox < c->window.x.output; ox++, y += c->out_channels) {
-            const int32_t sum = window_sum(b, x, w, ty, opc_window_taps(&c->window.x, ox));
-            *y = (int8_t)opc_scale_any(sum, &b->lane, b->zero_y);
+            run_window(b, x, w, ty, opc_window_taps(&c->window.x, ox), y);
         }
     }
 }
@@ -167,13 +194,17 @@ static void run_channel(const block *b, const int8_t *x, const int8_t *w, int8_t
 void opc_depthwise_run_s8(const opc_node *node, const opc_conv *c, int32_t lo, int32_t hi) {
     (void)node;
     block b = {.c = c, .zero_x = opc_zero_point(&c->x, 0), .zero_y = opc_zero_point(&c->y, 0)};
+    const opc_ratio ratio = opc_conv_ratio(c);
     const uint32_t image = (uint32_t)(c->window.y.input * c->window.x.input) * c->in_channels;
     const uint32_t plane = (uint32_t)(c->window.y.output * c->window.x.output) * c->out_channels;
-    for (uint32_t o = 0; o < c->out_channels; o++) {
-        const int32_t bias = c->b.data == NULL ? 0 : opc_i32(&c->b)[o];
-        b.lane = opc_lane_of(opc_conv_multiplier(c, o), bias, b.zero_y);
+    for (uint32_t o = 0; o < c->out_channels; o += b.lanes) {
+        b.lanes = c->out_channels - o >= SIDE ? SIDE : 1;
+        for (uint32_t k = 0; k < b.lanes; k++) {
+            const int32_t bias = c->b.data == NULL ? 0 : opc_i32(&c->b)[o + k];
+            b.lane[k] = opc_lane_of(opc_ratio_times(&ratio, opc_scale(&c->w, o + k)), bias, b.zero_y);
+        }
         for (uint32_t i = 0; i < c->batches; i++) {
-            run_channel(&b, opc_i8(&c->x) + i * image + o, opc_i8(&c->w) + o, (int8_t *)c->y.data + i * plane + o);
+            run_channels(&b, opc_i8(&c->x) + i * image + o, opc_i8(&c->w) + o, (int8_t *)c->y.data + i * plane + o);
         }
     }
     opc_clamp_s8((int8_t *)c->y.data, c->y.elements, lo, hi);
