@@ -16,30 +16,106 @@ static void rows_pack(const opc_panel_set *s, opc_panel *p, const int8_t *w, int
     }
 }
 
-static OPC_APART void rows_dot(const opc_panel_set *s, const opc_panel *p, const int8_t *x, int32_t *acc) {
-    const uint32_t step = s->tap_step;
-    const int8_t *w0 = p->weights;
-    const int8_t *w1 = w0 + (p->lanes > 1 ? s->channel_step : 0);
-    const int8_t *w2 = w0 + (p->lanes > 2 ? 2 * s->channel_step : 0);
-    const int8_t *w3 = w0 + (p->lanes > 3 ? 3 * s->channel_step : 0);
-    uint32_t sum0 = 0; /* |x * w| <= 2^14, modulo 2^32 */
-    uint32_t sum1 = 0;
-    uint32_t sum2 = 0;
-    uint32_t sum3 = 0;
-    uint32_t at = 0;
-    for (uint32_t r = s->runs; r != 0; r--, x += s->run_step) {
-        for (uint32_t i = 0; i < s->run; i++, at += step) {
-            const int32_t a = x[i];
-            sum0 += (uint32_t)(a * w0[at]);
-            sum1 += (uint32_t)(a * w1[at]);
-            sum2 += (uint32_t)(a * w2[at]);
-            sum3 += (uint32_t)(a * w3[at]);
-        }
+typedef struct row_sums {
+    uint32_t a;
+    uint32_t b;
+    uint32_t c;
+    uint32_t d;
+} row_sums;
+
+/* One run of n inputs; |x * w| <= 2^14, modulo 2^32. The rows of the other channels are `one`, `two` and `three` bytes
+ * behind w. Returns w behind the run. */
+#ifdef OPC_SMALL
+
+OPC_INLINE const int8_t *add_run(row_sums *s, const int8_t *x, const int8_t *w, uint32_t n, uint32_t step, uint32_t one,
+                                 uint32_t two, uint32_t three) {
+    /* Five pointers and offsets and two values leave no low register: sums, step and end are in the others. */
+    uint32_t high[6] = {s->a, s->b, s->c, s->d, step, (uint32_t)(uintptr_t)(x + n)};
+    uint32_t u;
+    uint32_t v = (uint32_t)(uintptr_t)high;
+    __asm__ volatile(".syntax unified\n\t"
+                     "push {%[v]}\n\t"
+                     "ldr %[u], [%[v]]\n\t"
+                     "mov r8, %[u]\n\t"
+                     "ldr %[u], [%[v], #4]\n\t"
+                     "mov r9, %[u]\n\t"
+                     "ldr %[u], [%[v], #8]\n\t"
+                     "mov r10, %[u]\n\t"
+                     "ldr %[u], [%[v], #12]\n\t"
+                     "mov r11, %[u]\n\t"
+                     "ldr %[u], [%[v], #16]\n\t"
+                     "mov r12, %[u]\n\t"
+                     "ldr %[u], [%[v], #20]\n\t"
+                     "mov lr, %[u]\n\t"
+                     "1:\n\t"
+                     "ldrb %[u], [%[x]]\n\t"
+                     "ldrb %[v], [%[w]]\n\t"
+                     "sxtb %[u], %[u]\n\t"
+                     "sxtb %[v], %[v]\n\t"
+                     "muls %[v], %[u], %[v]\n\t"
+                     "add r8, r8, %[v]\n\t"
+                     "ldrsb %[v], [%[w], %[one]]\n\t"
+                     "muls %[v], %[u], %[v]\n\t"
+                     "add r9, r9, %[v]\n\t"
+                     "ldrsb %[v], [%[w], %[two]]\n\t"
+                     "muls %[v], %[u], %[v]\n\t"
+                     "add r10, r10, %[v]\n\t"
+                     "ldrsb %[v], [%[w], %[three]]\n\t"
+                     "muls %[v], %[u], %[v]\n\t"
+                     "add r11, r11, %[v]\n\t"
+                     "adds %[x], %[x], #1\n\t"
+                     "add %[w], %[w], r12\n\t"
+                     "cmp %[x], lr\n\t"
+                     "bne 1b\n\t"
+                     "pop {%[v]}\n\t"
+                     "mov %[u], r8\n\t"
+                     "str %[u], [%[v]]\n\t"
+                     "mov %[u], r9\n\t"
+                     "str %[u], [%[v], #4]\n\t"
+                     "mov %[u], r10\n\t"
+                     "str %[u], [%[v], #8]\n\t"
+                     "mov %[u], r11\n\t"
+                     "str %[u], [%[v], #12]"
+                     : [x] "+l"(x), [w] "+l"(w), [u] "=&l"(u), [v] "+l"(v)
+                     : [one] "l"(one), [two] "l"(two), [three] "l"(three)
+                     : "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+    s->a = high[0];
+    s->b = high[1];
+    s->c = high[2];
+    s->d = high[3];
+    return w;
+}
+
+#else
+
+OPC_INLINE const int8_t *add_run(row_sums *s, const int8_t *x, const int8_t *w, uint32_t n, uint32_t step, uint32_t one,
+                                 uint32_t two, uint32_t three) {
+    const int8_t *const end = x + n;
+    for (; x != end; x++, w += step) {
+        const int32_t u = *x;
+        s->a += (uint32_t)(u * *w);
+        s->b += (uint32_t)(u * w[one]);
+        s->c += (uint32_t)(u * w[two]);
+        s->d += (uint32_t)(u * w[three]);
     }
-    acc[0] = (int32_t)sum0;
-    acc[1] = (int32_t)sum1;
-    acc[2] = (int32_t)sum2;
-    acc[3] = (int32_t)sum3;
+    return w;
+}
+
+#endif
+
+static OPC_APART void rows_dot(const opc_panel_set *s, const opc_panel *p, const int8_t *x, int32_t *acc) {
+    const int8_t *w = p->weights;
+    const uint32_t one = p->lanes > 1 ? s->channel_step : 0;
+    const uint32_t two = p->lanes > 2 ? 2 * s->channel_step : 0;
+    const uint32_t three = p->lanes > 3 ? 3 * s->channel_step : 0;
+    row_sums sums = {0, 0, 0, 0};
+    for (uint32_t r = s->runs; r != 0; r--, x += s->run_step) {
+        w = add_run(&sums, x, w, s->run, s->tap_step, one, two, three);
+    }
+    acc[0] = (int32_t)sums.a;
+    acc[1] = (int32_t)sums.b;
+    acc[2] = (int32_t)sums.c;
+    acc[3] = (int32_t)sums.d;
 }
 
 #ifdef OPC_LONG

@@ -6,6 +6,8 @@
 #define OPC_MVE 1 /* Helium: sixteen products an instruction (Cortex-M55) */
 #elif defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2 && !defined(OPC_PORTABLE)
 #define OPC_LONG 1 /* 32 x 32 + 64 bits: two products an instruction (Cortex-M3, M4, M7, M33) */
+#elif defined(__ARM_ARCH_6M__) && !defined(OPC_PORTABLE)
+#define OPC_SMALL 1 /* eight registers: sums in the other ones (Cortex-M0) */
 #endif
 
 /* Inner loops pay for a call where the compiler is told to save space. */
