@@ -5,7 +5,8 @@
 #include "kernel_panel.h"
 
 /* Memory for panels is shared by as many as fit: a window that must be copied together is copied once for all. It is
- * bounded by a share of what the node takes anyway, or by what a window of 3 x 3 with as many inputs as outputs needs. */
+ * bounded by a share of what the node takes anyway, or by what a window of 3 x 3 with as many inputs as outputs needs.
+ */
 enum { ROOM = 3072, MOST = 8, SHARE = 16, PER_CHANNEL = 72 };
 
 /* A short window and a single panel lie on the stack. */
