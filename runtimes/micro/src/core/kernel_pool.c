@@ -1,6 +1,6 @@
 #include "kernel_pool.h"
 
-opc_status opc_pool_fetch(opc_node *node, opc_pool *p) {
+static opc_status fetch(opc_node *node, opc_pool *p) {
     OPC_TRY(opc_fetch(node, 1, &p->x, &p->y));
     OPC_TRY(opc_same_dtype(node, &p->x, &p->y));
     p->window.x.stride = opc_option_i32(node, 1, 0);
@@ -32,7 +32,7 @@ opc_pool_taps opc_pool_position(const opc_pool *p, uint32_t i) {
 }
 
 static opc_status fetch_integer(opc_node *node, opc_pool *p) {
-    OPC_TRY(opc_pool_fetch(node, p));
+    OPC_TRY(fetch(node, p));
     if (p->x.scale_count != 0 || p->y.scale_count != 0 || p->activation != OPC_ACT_NONE) {
         OPC_TRY(opc_need_quantized(node, &p->x, &p->y));
     }
@@ -53,6 +53,34 @@ opc_status opc_pool_invoke(opc_node *node, opc_pool_fold fold) {
     for (uint32_t i = 0, at = 0; at < p.y.elements; i++, at += p.channels) {
         const opc_pool_taps t = opc_pool_position(&p, i);
         fold(&p, &t, at);
+    }
+    return OPC_OK;
+}
+
+static opc_status fetch_float(opc_node *node, opc_pool *p, float *lo, float *hi) {
+    OPC_TRY(fetch(node, p));
+    return opc_float_activation_range(node, p->activation, lo, hi);
+}
+
+opc_status opc_pool_float_prepare(opc_node *node) {
+    opc_pool p;
+    float lo;
+    float hi;
+    return fetch_float(node, &p, &lo, &hi);
+}
+
+opc_status opc_pool_float_invoke(opc_node *node, opc_pool_float_fold fold) {
+    opc_pool p;
+    float lo;
+    float hi;
+    OPC_TRY(fetch_float(node, &p, &lo, &hi));
+    float *y = p.y.data;
+    const uint32_t positions = p.channels == 0 ? 0 : p.y.elements / p.channels;
+    for (uint32_t i = 0; i < positions; i++) {
+        const opc_pool_taps t = opc_pool_position(&p, i);
+        for (uint32_t c = 0; c < p.channels; c++) {
+            *y++ = opc_clamp_float(fold(opc_f32(&p.x) + t.at + c, &t, p.channels), lo, hi);
+        }
     }
     return OPC_OK;
 }

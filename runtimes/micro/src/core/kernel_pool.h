@@ -24,7 +24,6 @@ typedef struct opc_pool_taps {
     uint32_t first; /* channel to begin with: 0 */
 } opc_pool_taps;
 
-opc_status opc_pool_fetch(opc_node *node, opc_pool *p);
 /* The taps of output position `i` of batch, y and x, numbered row by row, without the channel. */
 opc_pool_taps opc_pool_position(const opc_pool *p, uint32_t i);
 
@@ -33,6 +32,13 @@ typedef void (*opc_pool_fold)(const opc_pool *p, const opc_pool_taps *t, uint32_
 /* prepare and invoke of integers: equal quantization of input and output, and a clamp. */
 opc_status opc_pool_prepare(opc_node *node);
 opc_status opc_pool_invoke(opc_node *node, opc_pool_fold fold);
+
+/* One channel's taps of floats, columns `step` elements apart. */
+typedef float (*opc_pool_float_fold)(const float *x, const opc_pool_taps *t, uint32_t step);
+/* prepare and invoke of float32: a clamp, no quantization. */
+opc_status opc_pool_float_prepare(opc_node *node);
+opc_status opc_pool_float_invoke(opc_node *node, opc_pool_float_fold fold);
+
 /* round(sum / count), halves away from zero. */
 int32_t opc_pool_mean(int32_t sum, uint32_t count);
 /* Of any integer type; means of raw values, which equal quantization makes exact. */

@@ -12,33 +12,12 @@ static float pool(const float *x, const opc_pool_taps *t, uint32_t step) {
     return sum / (float)(t->rows * t->columns);
 }
 
-static opc_status prepare(opc_node *node) {
-    opc_pool p;
-    float lo;
-    float hi;
-    OPC_TRY(opc_pool_fetch(node, &p));
-    return opc_float_activation_range(node, p.activation, &lo, &hi);
-}
-
 static opc_status invoke(opc_node *node) {
-    opc_pool p;
-    float lo;
-    float hi;
-    OPC_TRY(opc_pool_fetch(node, &p));
-    OPC_TRY(opc_float_activation_range(node, p.activation, &lo, &hi));
-    float *y = p.y.data;
-    const uint32_t positions = p.channels == 0 ? 0 : p.y.elements / p.channels;
-    for (uint32_t i = 0; i < positions; i++) {
-        const opc_pool_taps t = opc_pool_position(&p, i);
-        for (uint32_t c = 0; c < p.channels; c++) {
-            *y++ = opc_clamp_float(pool(opc_f32(&p.x) + t.at + c, &t, p.channels), lo, hi);
-        }
-    }
-    return OPC_OK;
+    return opc_pool_float_invoke(node, pool);
 }
 
 const opc_op opc_average_pool_2d_float32 = {.code = OPC_CODE_AVERAGE_POOL_2D,
                                             .key = OPC_KEY_INPUT0,
                                             .types = OPC_BIT(OPC_FLOAT32),
-                                            .prepare = prepare,
+                                            .prepare = opc_pool_float_prepare,
                                             .invoke = invoke};
