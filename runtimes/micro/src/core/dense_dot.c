@@ -172,6 +172,22 @@ static __attribute__((naked, noinline)) void dot_rows(UNUSED const int8_t *x, UN
 }
 #else
 
+#define TERM4()                                                                                                        \
+    do {                                                                                                               \
+        const int32_t value = *x++ - zero;                                                                             \
+        sum0 += (uint32_t)(value * *w++);                                                                              \
+        sum1 += (uint32_t)(value * *w1++);                                                                             \
+        sum2 += (uint32_t)(value * *w2++);                                                                             \
+        sum3 += (uint32_t)(value * *w3++);                                                                             \
+    } while (0)
+/* Pointers that are known here step in the loads; otherwise compilers add up offsets and spill. */
+#if defined(__GNUC__)
+#define APART_FROM_HERE()                                                                                              \
+    __asm("" : "+r"(x), "+r"(w), "+r"(w1), "+r"(w2), "+r"(w3), "+r"(sum0), "+r"(sum1), "+r"(sum2), "+r"(sum3))
+#else
+#define APART_FROM_HERE() (void)0
+#endif
+
 /* Four rows, `depth` apart, from value k on. */
 static OPC_APART void dot_rows(const int8_t *x, const int8_t *w, uint32_t n, int32_t zero, const int32_t *bias,
                                uint32_t *acc) {
@@ -210,13 +226,17 @@ static OPC_APART void dot_rows(const int8_t *x, const int8_t *w, uint32_t n, int
         const int8_t *w2 = w1 + depth;
         const int8_t *w3 = w2 + depth;
         const int8_t *const end = w + n;
-        do {
-            const int32_t value = *x++ - zero;
-            sum0 += (uint32_t)(value * *w++);
-            sum1 += (uint32_t)(value * *w1++);
-            sum2 += (uint32_t)(value * *w2++);
-            sum3 += (uint32_t)(value * *w3++);
-        } while (w != end);
+        if (n % 2 != 0) {
+            TERM4();
+        }
+        if (n > 1) {
+            do {
+                TERM4();
+                APART_FROM_HERE();
+                TERM4();
+                APART_FROM_HERE();
+            } while (w != end);
+        }
     }
     acc[0] = sum0;
     acc[1] = sum1;

@@ -71,13 +71,13 @@ static opc_status prepare(opc_node *node) {
 
 /* Forget the oldest of n > 0 bytes and append one. */
 static void push8(int8_t *p, uint32_t n, uint32_t last) {
-    uint8_t *bytes = (uint8_t *)p;
-    const uint8_t *const end = bytes + n - 1U;
-#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2
+    volatile uint8_t *bytes = (uint8_t *)p; /* volatile, or the loop becomes a call of memmove for very few bytes */
+    const volatile uint8_t *const end = bytes + n - 1U;
+#if (defined(OPC_LONG) && defined(__ARM_FEATURE_DSP)) || defined(OPC_MVE)
     while (end - bytes >= 4) { /* a load of four bytes need not be aligned for this processor */
         uint32_t word;
-        memcpy(&word, bytes + 1, sizeof word);
-        memcpy(bytes, &word, sizeof word);
+        memcpy(&word, (const uint8_t *)bytes + 1, sizeof word);
+        memcpy((uint8_t *)bytes, &word, sizeof word);
         bytes += 4;
     }
 #endif
@@ -87,14 +87,51 @@ static void push8(int8_t *p, uint32_t n, uint32_t last) {
     *bytes = (uint8_t)last;
 }
 
+#if defined(OPC_LONG) && !defined(__ARM_FEATURE_DSP)
+#define PUSH_WORDS
+/* Written out, since compilers add up products apart and then add them to the sum. */
+static inline uint32_t mac(uint32_t sum, int32_t a, int32_t b) {
+    uint32_t result;
+    __asm("mla %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
+    return result;
+}
+#endif
+
+/* push8 and the sum of (state[i] - zero) * w[i]. */
+static OPC_APART uint32_t push_dot8(int8_t *state, const int8_t *w, uint32_t n, int32_t zero, uint32_t last) {
+#ifdef PUSH_WORDS
+    if (n % 4 == 0) { /* from the end, so that what a word loses at its start is at hand for the word before it */
+        int8_t *p = state + n;
+        uint32_t sum = 0;
+        uint32_t end = last << 24;
+        w += n;
+        do {
+            uint32_t word;
+            p -= 4;
+            w -= 4;
+            memcpy(&word, p, sizeof word);
+            const uint32_t moved = word >> 8 | end;
+            memcpy(p, &moved, sizeof moved);
+            end = word << 24;
+            sum = mac(sum, (int8_t)moved - zero, w[0]);
+            sum = mac(sum, (int8_t)(moved >> 8) - zero, w[1]);
+            sum = mac(sum, (int8_t)(moved >> 16) - zero, w[2]);
+            sum = mac(sum, opc_shift_right((int32_t)moved, 24) - zero, w[3]);
+        } while (p != state);
+        return sum;
+    }
+#endif
+    push8(state, n, last);
+    return opc_dense_dot8(state, w, n, zero);
+}
+
 /* Weighed memories of all filters, each with its new feature, summed into units. Sums are modulo 2^32. */
 static void weigh8(const kept *k, int8_t *state, const int8_t *w, const uint8_t *features, uint32_t *sums) {
     const uint32_t memory = k->memory;
     const int32_t zero = k->zero_state;
     uint32_t left = k->rank; /* of this unit's filters */
     for (const uint8_t *const end = features + k->rows.units; features != end; state += memory, w += memory) {
-        push8(state, memory, (uint32_t)(*features++ + zero));
-        *sums += opc_dense_dot8(state, w, memory, zero);
+        *sums += push_dot8(state, w, memory, zero, (uint32_t)(*features++ + zero));
         if (--left == 0) {
             left = k->rank;
             sums++;
@@ -131,8 +168,9 @@ static opc_status invoke(opc_node *node) {
         return OPC_OK;
     }
     for (uint32_t b = 0; b < k->batches; b++, x += k->rows.depth, y += k->units) {
-        for (uint32_t u = 0; u < k->units; u++) {
-            sums[u] = bias == NULL ? 0U : (uint32_t)bias[u];
+        const int32_t *from = bias;
+        for (uint32_t *to = sums; (void *)to != features; to++) {
+            *to = from == NULL ? 0U : (uint32_t)*from++;
         }
         if (k->wide) {
             weigh16(k, (int16_t *)(void *)state + b * states, w_time, w_feature, x, sums);
