@@ -75,7 +75,7 @@ def test_a_model_is_opened_described_and_run(process: Process) -> None:
     assert opened.arena > 0
     outputs, meters = wire.decode_result(ask(process, wire.RUN, wire.encode_run([ones()])).payload)
     np.testing.assert_array_equal(outputs[0], ones())
-    assert meters == {"arena": opened.arena}
+    assert meters == {"arena": opened.arena, "scratch": 0}
 
 
 def test_frames_may_be_sent_ahead_and_are_answered_in_order(process: Process) -> None:
