@@ -89,7 +89,7 @@ class Totals:
         self.cases += int(line["cases"])
         self.unexpected += line["expected"] is False
         self.infra += line["verdict"] == "infra" and line["expected"] is False
-        if line["verdict"] != "declined":
+        if "instead" not in line:  # a smaller case is judged in its place
             self.judged[f"{line['runtime']}@{line['target']}", line["op"], line["row"]] += int(line["cases"])
         if "expectation" in line:
             self.explained.add((f"{line['runtime']}@{line['target']}", line["expectation"]))

@@ -114,7 +114,8 @@ def run_case(
         seconds = time.perf_counter() - started
         if small := smaller_that_fits(spec, built.case, oracle.kernels[spec.op], outcome, seat.executor):
             why = f"{seat.handle.at} has no memory for it; {small.case.id} runs instead"
-            tally.lines.append(_line(seat, built.case, Verdict("declined", message=why), why, outcome, seconds))
+            line = _line(seat, built.case, Verdict("declined", message=why), why, outcome, seconds)
+            tally.lines.append(line | {"instead": small.case.id})
             run_case(spec, small, [seat], oracle, tier, tally)
             continue
         outcomes[seat.label] = outcome

@@ -69,12 +69,13 @@ def two_boards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     registry._card_of.cache_clear()
 
 
-def test_cases_that_are_declined_do_not_make_up_a_row_s_least_number() -> None:
+def test_cases_that_a_board_has_no_memory_for_do_not_make_up_a_row_s_least_number() -> None:
     totals, line = (
         runner.Totals(),
         {"kind": "case", "op": "ABS", "row": "int8", "runtime": "micro", "target": "cortex-m0"},
     )
-    for verdict, cases in (("declined", 100), ("pass", 23)):
+    totals.add(line | {"verdict": "declined", "cases": 100, "expected": "no memory", "instead": "ABS/int8/0"})
+    for verdict, cases in (("declined", 3), ("pass", 20)):  # what a manifest's limit takes out was asked
         totals.add(line | {"verdict": verdict, "cases": cases, "expected": True})
     handle = resolve("micro@cortex-m0")
     thin = runner._thin(totals, [(handle, [("ABS", "int8")])], TIERS["smoke"])
