@@ -1,5 +1,4 @@
-/* The wire worker (docs/wire.md): frames in, frames out. Portable; transport.h names what a platform supplies.
- * Tensors of a RUN go straight from the wire into the arena and those of a RESULT straight out of it. */
+/* The wire worker (docs/wire.md): tensors go straight from the wire into the arena and back. Portable (transport.h). */
 #include <string.h>
 
 #include "opconform_kernel.h"
