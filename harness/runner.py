@@ -163,8 +163,8 @@ def run(selection: Selection, log: Path | None, resume: bool = False, progress: 
         rest = [pair for pair in pairs if pair not in done]
         for lines in _units(rest, selection, [h.source for h in seated], turns):
             _emit(writer, totals, report, lines)
+        priced = [spec for op, spec in specs.items() if op in asked and selection.shard.holds(op)]
         for board in costs.boards_of(seated):
-            priced = [spec for op, spec in specs.items() if op in asked and selection.shard.holds(op)]
             measured = costs.cost_lines(priced, board, load_oracle().kernels)
             _emit(writer, totals, report, list(measured))
         tier, seconds = TIERS[selection.tier], time.perf_counter() - started

@@ -171,7 +171,7 @@ def all_thin(parts: Sequence[Part], rows: Sequence[str]) -> list[str]:
 
     def place(text: str) -> tuple[int, int]:
         row, label = text.split(": ")[0].rsplit(" ", 1)
-        return next((n for n, name in enumerate(names) if name.split("@")[0] == label.split("@")[0]), 0), order[row]
+        return names.index(label if "@" in label else f"{label}@"), order[row]
 
     return sorted(texts, key=place)
 
