@@ -40,7 +40,8 @@ class Manifest:
 
     `arithmetic` names the integer rounding family that the runtime promises bit for
     bit ("double_rounding"), or "unspecified" when it promises only the spec's bounds.
-    `rows` are globs over OP/row; `except_rows` take some out again.
+    `rows` are globs over OP/row; `except_rows` take some out again. `claims` has a value for each claim of
+    claim_values.CLAIMS, a size as text ("100 KB"); empty, nothing is claimed.
     """
 
     name: str
@@ -80,4 +81,41 @@ class Runtime(Protocol):
 
     def open(self, model: bytes) -> Session:
         """Open a model; raise Unsupported or InvalidModel with one line that says why."""
+        ...
+
+
+class Trainer(Protocol):
+    """Trains the network of two layers by which `opconform claims` checks training.
+
+    Its weights are (w1 [inputs, hidden], b1 [hidden], w2 [hidden, classes], b2 [classes]), all float32; its answer to
+    x [n, inputs] float32 is tanh(x @ w1 + b1) @ w2 + b2, its loss the mean over the batch of the cross-entropy of
+    softmax with labels [n] int64.
+    """
+
+    def gradients(self, weights: Sequence[Array], x: Array, labels: Array) -> tuple[float, tuple[Array, ...]]:
+        """Return the loss and its gradient by each of the weights, in their order and shapes."""
+        ...
+
+    def step(self, weights: Sequence[Array], gradients: Sequence[Array], rate: float) -> tuple[Array, ...]:
+        """Return the weights after a step of gradient descent, as an optimizer of the runtime takes it."""
+        ...
+
+
+class Trains(Protocol):
+    """What a runtime class offers beside Runtime if it can train."""
+
+    def trainer(self) -> Trainer:
+        """Return what trains in this process."""
+        ...
+
+
+class Distributes(Protocol):
+    """What a runtime class offers beside Runtime if several processes can share its work."""
+
+    def distributed_trainer(self, addresses: Sequence[str], task: int) -> Trainer:
+        """Return the trainer of one of several processes, each of which sees a part of the batch of its own.
+
+        `addresses` are host:port of all of them, on loopback; this process is number `task`. Every call of `gradients`
+        is made by all at the same time; each gets the mean over all parts, of loss and gradients.
+        """
         ...
