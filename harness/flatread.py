@@ -5,9 +5,10 @@ Reading is bounded by the file: a damaged file gives a ModelError, never a long 
 
 from __future__ import annotations
 
+import math
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from flatbuffers import number_types as kinds
 from flatbuffers.table import Table
 
 from opconform.harness import schema
-from opconform.harness.model import CODE_TO_DTYPE, DTYPES, Quant, TensorType
+from opconform.harness.model import CODE_TO_DTYPE, DTYPES, Array, Quant, TensorType
 
 
 class ModelError(Exception):
@@ -24,11 +25,14 @@ class ModelError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operator of the main graph: its name, position and output tensors (indices)."""
+    """One operator of the main graph: its name, position, tensors (indices, -1: absent) and options by name."""
 
     index: int
     op: str
     outputs: tuple[int, ...]
+    inputs: tuple[int, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    intermediates: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +44,16 @@ class ModelView:
     tensors: tuple[TensorType, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    outputs_at: int  # offset of the first output index in the file
+    outputs_at: int  # where the file says where its list of outputs is
+    constants: Mapping[int, Array] = field(default_factory=dict)
+    variables: frozenset[int] = frozenset()
 
-    def cut_at(self, tensor: int) -> bytes:
-        """Return the model with every output replaced by one inner tensor; nothing else changes."""
-        patched = bytearray(self.data)
-        for position in range(len(self.outputs)):
-            struct.pack_into("<i", patched, self.outputs_at + 4 * position, tensor)
-        return bytes(patched)
+    def exposing(self, tensors: Sequence[int]) -> bytes:
+        """Return the model with other tensors as its outputs; nothing else changes."""
+        start = -(-len(self.data) // 4) * 4
+        patched = bytearray(self.data.ljust(start, b"\0"))
+        struct.pack_into("<I", patched, self.outputs_at, start - self.outputs_at)
+        return bytes(patched) + struct.pack(f"<I{len(tensors)}i", len(tensors), *tensors)
 
 
 def read_model(data: bytes, where: str) -> ModelView:
@@ -68,24 +74,94 @@ def _read(data: bytes) -> ModelView:
     if not graphs:
         raise ValueError("it holds no graph")
     main = graphs[0]
-    tensors = tuple(_tensor(table) for table in _tables(main, schema.SUBGRAPH["tensors"]))
+    stored = _tables(main, schema.SUBGRAPH["tensors"])
+    tensors = tuple(_tensor(table) for table in stored)
     nodes = enumerate(_tables(main, schema.SUBGRAPH["operators"]))
-    operations = tuple(Operation(index, codes[_code_index(table)], _output_list(table)) for index, table in nodes)
+    operations = tuple(_operation(index, codes[_code_index(table)], table) for index, table in nodes)
     inputs = _integers(main, schema.SUBGRAPH["inputs"])
     outputs = _integers(main, schema.SUBGRAPH["outputs"])
     for index in (*inputs, *outputs):
         if not 0 <= index < len(tensors):
             raise ValueError(f"tensor {index} of {len(tensors)} is an input or output")
-    at = main.Vector(_field(main, schema.SUBGRAPH["outputs"]))
-    return ModelView(data, operations, tensors, inputs, outputs, at)
+    for operation in operations:
+        for index in (*operation.inputs, *operation.outputs, *operation.intermediates):
+            if not -1 <= index < len(tensors):
+                raise ValueError(f"operator {operation.index} names tensor {index} of {len(tensors)}")
+    at = main.Pos + _field(main, schema.SUBGRAPH["outputs"])
+    variables = (n for n, t in enumerate(stored) if _scalar(t, schema.TENSOR["is_variable"], kinds.BoolFlags, 0))
+    return ModelView(
+        data, operations, tensors, inputs, outputs, at, _constants(root, stored, tensors), frozenset(variables)
+    )
 
 
 def _code_index(table: Any) -> int:
     return _scalar(table, schema.OPERATOR["opcode_index"], kinds.Uint32Flags, 0)
 
 
-def _output_list(table: Any) -> tuple[int, ...]:
-    return _integers(table, schema.OPERATOR["outputs"])
+def _operation(index: int, op: str, table: Any) -> Operation:
+    inputs, outputs = (_integers(table, schema.OPERATOR[name]) for name in ("inputs", "outputs"))
+    inside = _integers(table, schema.OPERATOR["intermediates"])
+    return Operation(index, op, outputs, inputs, _options(op, table), inside)
+
+
+def _options(op: str, table: Any) -> dict[str, Any]:
+    """Return the options of an operator by name; those that are not stored have their defaults."""
+    if op not in schema.OPS or not schema.OPS[op][1]:
+        return {}
+    options = schema.OPTIONS[schema.OPS[op][1]]
+    at = _field(table, schema.OPERATOR["options" if options.union == 1 else "options_2"])
+    stored = Table(table.Bytes, table.Indirect(table.Pos + at)) if at else None
+    return {name: _option(stored, one) for name, one in options.fields.items()}
+
+
+#: kind of an option -> how it is stored
+_STORED: Mapping[str, Any] = {
+    "int8": kinds.Int8Flags,
+    "enum": kinds.Int8Flags,
+    "dtype": kinds.Int8Flags,
+    "bool": kinds.BoolFlags,
+    "int64": kinds.Int64Flags,
+    "float32": kinds.Float32Flags,
+}
+
+
+def _option(stored: Any, one: schema.Field) -> Any:
+    width, _, enum = one.kind.partition(":")
+    if width in ("int32s", "float32s"):
+        return () if stored is None else _numbers(stored, one.slot, "i" if width == "int32s" else "f", 4)
+    at = 0 if stored is None else _field(stored, one.slot)
+    if width == "string":
+        return stored.String(stored.Pos + at).decode("utf-8", "replace") if at else str(one.default)
+    value = stored.Get(_STORED.get(width, kinds.Int32Flags), stored.Pos + at) if at else one.default
+    if enum:
+        return schema.ENUMS[enum][int(value)]
+    return CODE_TO_DTYPE[int(value)] if width == "dtype" else bool(value) if width == "bool" else value
+
+
+def _constants(root: Any, stored: Sequence[Any], tensors: Sequence[TensorType]) -> dict[int, Array]:
+    """Return the data of every tensor that the file holds in full; strings and sparse ones are left out."""
+    buffers = _tables(root, schema.MODEL["buffers"])
+    found = {}
+    for index, (table, tensor) in enumerate(zip(stored, tensors, strict=True)):
+        buffer = _scalar(table, schema.TENSOR["buffer"], kinds.Uint32Flags, 0)
+        start, length = _vector(buffers[buffer], schema.BUFFER["data"], 1) if buffer < len(buffers) else (0, 0)
+        raw = bytes(root.Bytes[start : start + length])
+        data = _decoded(raw, tensor) if raw and tensor.dtype in DTYPES else None
+        if data is not None and not _field(table, schema.TENSOR["sparsity"]):
+            found[index] = data
+    return found
+
+
+def _decoded(raw: bytes, tensor: TensorType) -> Array | None:
+    if tensor.dtype == "string":
+        return None
+    count = math.prod(tensor.shape)
+    if tensor.dtype == "int4":
+        halves = np.frombuffer(raw, np.uint8)
+        numbers = np.stack([halves << 4, halves & 0xF0], axis=-1).reshape(-1)[:count].view(np.int8) >> 4
+    else:
+        numbers = np.frombuffer(raw, DTYPES[tensor.dtype][0])
+    return numbers.reshape(tensor.shape)
 
 
 def _field(table: Any, slot: int) -> int:

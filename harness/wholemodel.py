@@ -137,7 +137,7 @@ def _differs_at(
     view: ModelView, operation: Operation, first: Executor, second: Executor, vectors: Vectors
 ) -> Culprit | None:
     tensor = operation.outputs[0]
-    model = view.cut_at(tensor)
+    model = view.exposing((tensor,))
     outcomes = [executor.execute(model, vectors) for executor in (first, second)]
     if not all(isinstance(o, Produced) for o in outcomes):
         return None
