@@ -25,7 +25,7 @@ UNKNOWN_DIM = 0xFFFFFFFF
 UNKNOWN_COUNT = 0xFFFF
 MAX_RANK = 32  # NumPy 1 stops here, and no op of the schema goes beyond
 
-HELLO, OPEN, RUN, CLOSE, BYE = 1, 2, 3, 4, 5
+HELLO, OPEN, RUN, CLOSE, BYE, OPEN_FILE = 1, 2, 3, 4, 5, 6
 READY, OPENED, RESULT, CLOSED, GONE, ERROR = 129, 130, 131, 132, 133, 192
 KINDS: Mapping[int, str] = {
     HELLO: "HELLO",
@@ -33,6 +33,7 @@ KINDS: Mapping[int, str] = {
     RUN: "RUN",
     CLOSE: "CLOSE",
     BYE: "BYE",
+    OPEN_FILE: "OPEN_FILE",
     READY: "READY",
     OPENED: "OPENED",
     RESULT: "RESULT",
@@ -41,7 +42,15 @@ KINDS: Mapping[int, str] = {
     ERROR: "ERROR",
 }
 
-METERS: Mapping[int, str] = {1: "arena", 2: "stack", 3: "instructions", 4: "time", 5: "scratch"}
+METERS: Mapping[int, str] = {
+    1: "arena",
+    2: "stack",
+    3: "instructions",
+    4: "time",
+    5: "scratch",
+    6: "delegated",
+    7: "parts",
+}
 _METER_IDS: Mapping[str, int] = {name: number for number, name in METERS.items()}
 
 UNSUPPORTED, INVALID_MODEL, INVALID_INPUT, NO_MEMORY, INTERNAL, FAULT, BUDGET, BAD_FRAME = 1, 2, 3, 4, 5, 6, 7, 8

@@ -14,7 +14,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,14 +81,16 @@ def _answer(hosted: Hosted, session: Session | None, raw: bytes) -> tuple[Sessio
         case wire.RUN:
             return session, *_run(session, frame)
         case wire.OPEN:
-            return _open(hosted, session, frame)
+            return _open(session, sequence, lambda: hosted.runtime.open(frame.payload))
+        case wire.OPEN_FILE:
+            return _open(session, sequence, lambda: _from_file(hosted, frame.payload))
         case wire.HELLO:
             return session, wire.READY, sequence, wire.encode_ready(wire.Ready(hosted.name))
         case wire.CLOSE:
             return None, *_close(session, sequence)
         case wire.BYE:
             return None, wire.GONE, sequence, b""
-    text = f"a worker was sent {wire.KINDS[frame.kind]}, allowed are HELLO OPEN RUN CLOSE BYE"
+    text = f"a worker was sent {wire.KINDS[frame.kind]}, allowed are HELLO OPEN OPEN_FILE RUN CLOSE BYE"
     return session, wire.ERROR, sequence, _failure(wire.BAD_FRAME, text)
 
 
@@ -96,14 +98,23 @@ def _failure(code: int, text: str) -> bytes:
     return wire.encode_error(wire.Failure(code, text))
 
 
-def _open(hosted: Hosted, old: Session | None, frame: wire.Frame) -> tuple[Session | None, int, int, bytes]:
+def _open(old: Session | None, sequence: int, opening: Callable[[], Session]) -> tuple[Session | None, int, int, bytes]:
     try:
         if old is not None:
             old.close()
-        session = hosted.runtime.open(frame.payload)
+        session = opening()
     except Exception as error:
-        return None, wire.ERROR, frame.sequence, _explain(error, wire.INVALID_MODEL)
-    return session, wire.OPENED, frame.sequence, wire.encode_opened(wire.Opened())
+        return None, wire.ERROR, sequence, _explain(error, wire.INVALID_MODEL)
+    return session, wire.OPENED, sequence, wire.encode_opened(wire.Opened())
+
+
+def _from_file(hosted: Hosted, path: bytes) -> Session:
+    """Open the model at a path. Raises Unsupported where the runtime takes models from memory only."""
+    opening = getattr(hosted.runtime, "open_file", None)
+    if opening is None:
+        raise Unsupported(f"{hosted.name} opens no files: it has no method open_file")
+    session: Session = opening(Path(os.fsdecode(path)))
+    return session
 
 
 def _run(session: Session | None, frame: wire.Frame) -> tuple[int, int, bytes]:

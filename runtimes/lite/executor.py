@@ -58,6 +58,11 @@ class Plan:
         """Shapes of the outputs; None where they depend on data."""
         return tuple(None if t in self.dynamic else self.operands[t].shape for t in self.graph.outputs)
 
+    def takes(self, unit: Sequence[PlannedNode]) -> bool:
+        """Tell whether the delegate runs a unit."""
+        delegate = self.delegate
+        return delegate is not None and all(delegate.takes(planned.node) and planned.prepared for planned in unit)
+
 
 def prepare_node(node: Node, services: Services) -> Prepared:
     """Prepare one operator whose shapes are known."""
@@ -242,9 +247,7 @@ def attach(plan: Plan, arena: Array) -> Executor:
     executor = Executor(plan, flats, [operand.shape for operand in plan.operands])
     executor.largest.update({tensor: flats[tensor] for tensor in plan.dynamic})
     for unit in plan.units:
-        if plan.delegate is not None and all(
-            plan.delegate.takes(planned.node) and planned.prepared for planned in unit
-        ):
+        if plan.delegate is not None and plan.takes(unit):
             nodes = [DelegatedNode(planned.node, _memory(planned, executor, arena)) for planned in unit]
             executor.steps.append(plan.delegate.compile(nodes))
         else:

@@ -141,13 +141,10 @@ class LiteSession:
         return self._inputs
 
     def meters(self) -> Mapping[str, int]:
-        """Return the size of the arena in bytes and how many operators the delegate runs."""
+        """Return the size of the arena in bytes, and where a delegate runs operators: how many, in how many parts."""
         plan = self._executor.plan
-        delegate = plan.delegate
-        taken = 0
-        if delegate is not None:
-            taken = sum(delegate.takes(planned.node) for unit in plan.units for planned in unit if planned.prepared)
-        return {"arena": plan.arena, "delegated": taken} if delegate else {"arena": plan.arena}
+        sizes = [len(unit) for unit in plan.units if plan.takes(unit)]
+        return {"arena": plan.arena, "delegated": sum(sizes), "parts": len(sizes)} if sizes else {"arena": plan.arena}
 
     def partition(self) -> list[list[str]]:
         """Return the names of the operators that run as one step each, in order; more than one only with a delegate."""

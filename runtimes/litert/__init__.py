@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,21 +45,29 @@ class LiteRT:
 
     def open(self, model: bytes) -> Session:
         """Open a model. Raises InvalidModel, Unsupported or Unavailable."""
+        return self._session(model_content=model)
+
+    def open_file(self, path: Path) -> Session:
+        """Open a model file, which the package maps into memory. Raises what open raises."""
+        return self._session(model_path=str(path))
+
+    def _session(self, **model: bytes | str) -> Session:
         module = _interpreter_module()
         resolver = module.OpResolverType[self._resolver]
         try:
-            interpreter = module.Interpreter(model_content=model, num_threads=1, experimental_op_resolver_type=resolver)
+            interpreter = module.Interpreter(**model, num_threads=1, experimental_op_resolver_type=resolver)
             interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise _failure(error) from error
-        return Session(interpreter)
+        return Session(interpreter, self._resolver == RESOLVERS["xnnpack"])
 
 
 class Session:
-    """One interpreter with its tensors allocated."""
+    """One interpreter with its tensors allocated; `delegates` tells whether its resolver brings a delegate."""
 
-    def __init__(self, interpreter: Any) -> None:
+    def __init__(self, interpreter: Any, delegates: bool) -> None:
         self._interpreter = interpreter
+        self._delegates = delegates
         self._inputs = [detail["index"] for detail in interpreter.get_input_details()]
         self._outputs = [detail["index"] for detail in interpreter.get_output_details()]
 
@@ -88,12 +98,34 @@ class Session:
             return np.zeros(detail["shape"], detail["dtype"])
 
     def meters(self) -> Mapping[str, int]:
-        """Return nothing: LiteRT tells no costs."""
-        return {}
+        """Return how many operators a delegate runs and in how many parts; nothing without a delegate."""
+        return self._delegation
+
+    @cached_property
+    def _delegation(self) -> Mapping[str, int]:
+        if not self._delegates:
+            return {}
+        # the package lists the model's operators, then one DELEGATE for each part that took the place of some
+        listed = self._interpreter._get_ops_details()
+        parts = [entry for entry in listed if entry["op_name"] == "DELEGATE"]
+        own = [entry for entry in listed if entry["op_name"] != "DELEGATE"]
+        taken = sum(len(_covered(part, own)) for part in parts)
+        return {"delegated": taken, "parts": len(parts)} if parts else {}
 
     def close(self) -> None:
         """Free the interpreter."""
         del self._interpreter
+
+
+def _covered(part: Mapping[str, Any], operators: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Return the indices of the operators between the inputs and the outputs of a part."""
+    wanted, given = set(part["outputs"]), set(part["inputs"])
+    found = []
+    for operator in reversed(operators):
+        if wanted.intersection(operator["outputs"]):
+            found.append(int(operator["index"]))
+            wanted |= set(operator["inputs"]) - given
+    return found
 
 
 def _unpadded(array: Array) -> Array:
