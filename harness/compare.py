@@ -77,7 +77,7 @@ def make_judge(spec: OpSpec, built: Built, kernel: Kernel, exact: tuple[tuple[Ar
             )
         )
         floors.append(tuple(float(rule.floor(env)) if rule.floor else 0.0 for rule in rules))
-        wanted.append(tuple(_wanted(i, t) for i, t in zip(ideal, case.outputs, strict=True)))
+        wanted.append(tuple(wanted_in(i, t) for i, t in zip(ideal, case.outputs, strict=True)))
     return Judge(spec, built, tuple(limits), tuple(floors), tuple(wanted), exact)
 
 
@@ -95,7 +95,7 @@ def _vector_env(built: Built, vector: Sequence[Array]) -> Mapping[str, Any]:
     return env
 
 
-def _wanted(ideal: Array, tensor: TensorType) -> Array:
+def wanted_in(ideal: Array, tensor: TensorType) -> Array:
     """Return the right answer in the output's dtype (float64 for floats: not rounded)."""
     if tensor.quant is not None and is_integer(tensor.dtype):
         return quantize(ideal, tensor.quant, tensor.dtype)
