@@ -1,13 +1,14 @@
 """tfjs: TensorFlow.js from npm, in Node, behind the wire.
 
-The worker is JavaScript (js/); this module installs its packages by the lock file, writes the .tflite format as data for
-it, and says how to start it. Rows of float32, int32 and bool only: TensorFlow.js has no other numbers.
+The engine is JavaScript (js/), and so is the worker around it (opconform.targets.javascript); this module says how it
+is started. Rows of float32, int32 and bool only: TensorFlow.js has no other numbers.
 """
 
 from __future__ import annotations
 
 from opconform.harness.runtime import Manifest, Session, Unavailable
-from opconform.runtimes.tfjs import packages
+from opconform.runtimes.tfjs.packages import SOURCES, packages
+from opconform.targets.javascript.packages import node_command
 
 
 class Tfjs:
@@ -26,4 +27,5 @@ class Tfjs:
 
     def command(self, variant: str) -> list[str]:
         """Return the command line of a worker. Raises Unavailable where Node or the packages are missing."""
-        return packages.command(variant or self._variant)
+        variant = variant or self._variant
+        return node_command(packages(), SOURCES / "engine.mjs", f"tfjs@{variant}", variant.removeprefix("node-"))

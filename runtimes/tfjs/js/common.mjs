@@ -1,6 +1,6 @@
 /** What the kernels share. */
 
-import {UNSUPPORTED, WireError} from "./wire.mjs";
+import {UNSUPPORTED, WireError} from "../../../targets/javascript/wire.mjs";
 
 /** Throw: tfjs has nothing that does this. */
 export function declined(what) {

@@ -1,13 +1,11 @@
 /**
  * What a .tflite file says: tensors, operators with their options by name, constants.
  *
- * `schema` is the format as data, which the harness writes (opconform.runtimes.tfjs.tables): slots of tables, operator
+ * `schema` is the format as data, which the harness writes (opconform.runtimes.tfjs): slots of tables, operator
  * codes, option tables, enums, dtypes.
  */
 
-import {ByteBuffer} from "flatbuffers";
-
-import {INVALID_MODEL, UNSUPPORTED, WireError} from "./wire.mjs";
+import {INVALID_MODEL, UNSUPPORTED, WireError} from "../../../targets/javascript/wire.mjs";
 
 const SCALARS = {
   int8: (b, at) => b.readInt8(at),
@@ -68,10 +66,10 @@ class Table {
   }
 }
 
-/** Read a model. Throws WireError: invalid-model for what cannot be read, unsupported for what tfjs has not. */
-export function readModel(bytes, schema) {
+/** Read a model from a ByteBuffer of flatbuffers. Throws WireError: invalid-model for what cannot be read, unsupported for what tfjs has not. */
+export function readModel(buffer, schema) {
   try {
-    return read(new ByteBuffer(bytes), schema);
+    return read(buffer, schema);
   } catch (error) {
     if (error instanceof WireError) throw error;
     throw new WireError(INVALID_MODEL, `the model cannot be read: ${error.message}`);

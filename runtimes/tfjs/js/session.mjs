@@ -1,10 +1,10 @@
-/** Answers frames: opens models, runs them node by node with TensorFlow.js. */
+/** Opens models and runs them node by node with TensorFlow.js. */
 
 import {KERNELS as ELEMENTWISE} from "./elementwise.mjs";
 import {KERNELS as LAYERS} from "./layers.mjs";
 import {readModel} from "./model.mjs";
 import {KERNELS as MOVES} from "./moves.mjs";
-import * as wire from "./wire.mjs";
+import * as wire from "../../../targets/javascript/wire.mjs";
 
 const KERNELS = {...ELEMENTWISE, ...MOVES, ...LAYERS};
 /** tfjs dtype -> code of the TFLite schema and array */
@@ -13,38 +13,14 @@ const BY_CODE = {0: "float32", 2: "int32", 6: "bool"};
 /** What tfjs says when a backend has no kernel for a dtype or at all. */
 const MISSING = /not registered|not yet supported|not supported|does not support|only supports|unsupported dtype|Unknown dtype/i;
 
-/** A worker on one backend of a tfjs module; `schema` is the format as data. */
-export class Worker {
-  constructor(tf, name, schema) {
+/** An engine (targets/javascript/worker.mjs) on one backend of a tfjs module; `schema` is the .tflite format as data. */
+export class Session {
+  constructor(tf, name, schema, ByteBuffer) {
     this.tf = tf;
     this.name = name;
     this.schema = schema;
+    this.ByteBuffer = ByteBuffer;
     this.model = null;
-  }
-
-  /** The frame that answers a frame, and whether the worker ends with it. */
-  answer(bytes) {
-    const frame = wire.decodeFrame(bytes);
-    try {
-      if (frame.bad) throw new wire.WireError(wire.BAD_FRAME, frame.bad);
-      const [kind, payload] = this.handle(frame);
-      return [wire.encodeFrame(kind, frame.sequence, payload), kind === wire.GONE];
-    } catch (error) {
-      const code = error instanceof wire.WireError ? error.code : wire.INTERNAL;
-      const payload = wire.encodeError(code, String(error.message).split(/\s+/).join(" ").slice(0, 300));
-      return [wire.encodeFrame(wire.ERROR, frame.sequence, payload), false];
-    }
-  }
-
-  handle({kind, payload}) {
-    switch (kind) {
-      case wire.HELLO: return [wire.READY, wire.encodeReady(this.name)];
-      case wire.OPEN: return this.open(payload);
-      case wire.RUN: return [wire.RESULT, wire.encodeResult(this.run(wire.decodeTensors(payload)))];
-      case wire.CLOSE: this.close(); return [wire.CLOSED];
-      case wire.BYE: return [wire.GONE];
-      default: throw new wire.WireError(wire.BAD_FRAME, `kind ${kind} is no request`);
-    }
   }
 
   close() {
@@ -54,14 +30,13 @@ export class Worker {
 
   open(payload) {
     this.model = null;
-    const model = readModel(payload.slice(), this.schema);
+    const model = readModel(new this.ByteBuffer(payload.slice()), this.schema);
     for (const node of model.nodes) {
       if (!KERNELS[node.op]) throw new wire.WireError(wire.UNSUPPORTED, `${node.op} has no counterpart in TensorFlow.js`);
       node.dtypes = node.outputs.map((n) => dtypeOf(model.tensors[n].code));
       node.inputs.filter((n) => n !== -1).forEach((n) => dtypeOf(model.tensors[n].code));
     }
     this.model = model;
-    return [wire.OPENED, wire.encodeOpened()];
   }
 
   run(given) {

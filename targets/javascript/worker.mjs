@@ -1,0 +1,40 @@
+/** Answers frames with an engine, in Node and in a page alike. */
+
+import * as wire from "./wire.mjs";
+
+/**
+ * An engine behind the wire.
+ *
+ * An engine has a `name`, `open(bytes)`, `run(tensors)`, which returns tensors, and `close()`; each may return a promise.
+ * What it refuses it throws as a WireError; any other error is a crash of the engine.
+ */
+export class Worker {
+  constructor(engine) {
+    this.engine = engine;
+  }
+
+  /** The frame that answers a frame, and whether the worker ends with it. */
+  async answer(bytes) {
+    const frame = wire.decodeFrame(bytes);
+    try {
+      if (frame.bad) throw new wire.WireError(wire.BAD_FRAME, frame.bad);
+      const [kind, payload] = await this.handle(frame);
+      return [wire.encodeFrame(kind, frame.sequence, payload), kind === wire.GONE];
+    } catch (error) {
+      const code = error instanceof wire.WireError ? error.code : wire.INTERNAL;
+      const payload = wire.encodeError(code, String(error?.message ?? error).split(/\s+/).join(" ").slice(0, 300));
+      return [wire.encodeFrame(wire.ERROR, frame.sequence, payload), false];
+    }
+  }
+
+  async handle({kind, payload}) {
+    switch (kind) {
+      case wire.HELLO: return [wire.READY, wire.encodeReady(this.engine.name)];
+      case wire.OPEN: await this.engine.open(payload); return [wire.OPENED, wire.encodeOpened()];
+      case wire.RUN: return [wire.RESULT, wire.encodeResult(await this.engine.run(wire.decodeTensors(payload)))];
+      case wire.CLOSE: await this.engine.close(); return [wire.CLOSED];
+      case wire.BYE: return [wire.GONE];
+      default: throw new wire.WireError(wire.BAD_FRAME, `kind ${kind} is no request`);
+    }
+  }
+}
