@@ -27,6 +27,22 @@ _UNITS = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(B|KB|MB|GB)")
 
 
+def check_claims(claims: object) -> None:
+    """Check that a manifest claims nothing, or says something allowed of every claim. Raises ValueError if not."""
+    if not isinstance(claims, Mapping):
+        raise ValueError(f"{type(claims).__name__}, a mapping is needed")
+    unknown = [repr(claim) for claim in claims if claim not in CLAIMS]
+    missing = [claim for claim in CLAIMS if claims and claim not in claims]
+    if unknown or missing:
+        found = [f"unknown {' '.join(unknown)}"] * bool(unknown) + [f"missing {' '.join(missing)}"] * bool(missing)
+        raise ValueError(f"{', '.join(found)}; needed are {' '.join(CLAIMS)}, or no claims at all")
+    for claim, value in claims.items():
+        try:
+            read_claim(claim, value)
+        except ValueError as error:
+            raise ValueError(f"{claim}: {error}") from error
+
+
 def claimed_values(claims: Mapping[str, object]) -> dict[str, Value]:
     """Return the claims of a manifest with sizes in bytes. Raises ValueError for a value that is not allowed."""
     return {claim: read_claim(claim, value) for claim, value in claims.items()}

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from opconform.harness import yamlish
+from opconform.harness.claim_values import CLAIMS, read_claim
 from opconform.harness.runtime import Limit, Manifest, RuntimeFailure
 from opconform.targets.boards import target_names
 
@@ -144,12 +145,18 @@ def _limits(place: _Place) -> tuple[Limit, ...]:
 
 
 def _claims(place: _Place) -> Mapping[str, object]:
-    return MappingProxyType({key: _scalar(entry) for key, entry in _mapping(place, ()).items()})
+    claims = {key: _claim(entry) for key, entry in _mapping(place, tuple(CLAIMS)).items()}
+    missing = [key for key in CLAIMS if key not in claims]
+    if missing:
+        raise place.fail(f"missing {' '.join(missing)}; say something of every claim, or leave claims out")
+    return MappingProxyType(claims)
 
 
-def _scalar(place: _Place) -> object:
-    if isinstance(place.value, list | dict):
-        raise place.fail(f"{_shown(place.value)} is no single value")
+def _claim(place: _Place) -> object:
+    try:
+        read_claim(place.key, place.value)
+    except ValueError as error:
+        raise place.fail(str(error)) from error
     return place.value
 
 

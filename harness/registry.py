@@ -20,6 +20,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
 
+from opconform.harness.claim_values import check_claims
 from opconform.harness.manifest import BOARDS, Card, ManifestError, load_manifest, read_card
 from opconform.harness.runtime import Manifest, Runtime, RuntimeFailure, Unavailable
 
@@ -172,6 +173,10 @@ def _asked(factory: Factory, source: str) -> Manifest:
         raise ManifestError(f"runtime {source!r}: describe() returned {type(manifest).__name__}, want a Manifest")
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", str(manifest.name)):
         raise ManifestError(f"runtime {source!r}: its name is {manifest.name!r}; letters, digits, _ . - are allowed")
+    try:
+        check_claims(manifest.claims)
+    except ValueError as error:
+        raise ManifestError(f"runtime {source!r}: claims: {error}") from error
     return manifest
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from opconform.harness import registry
+from opconform.harness.claim_values import CLAIMS, claimed_values
 from opconform.harness.manifest import ManifestError, load_manifest
 from opconform.harness.runtime import Limit, Manifest, Unavailable
 
@@ -114,17 +115,33 @@ rows: ["ADD/*"]
 except_rows: [ADD/int64]
 limits:
   - {rows: "ADD/*", when: "rank(A) > 4", why: four nested loops}
-claims: {bit_exact: true, heap_bytes: 0}
+"""
+CLAIMED = """\
+claims:
+  training: false
+  inference: true
+  ops: 3
+  native_quantization: true
+  os_independence: false
+  memory_mapped_models: false
+  delegation: false
+  distributed_compute: false
+  binary_size: 100 KB
+  base_memory: 1.5 MB
+  fixed_weights: true
+  fixed_topology: true
 """
 
 
 def test_a_manifest_is_read_whole(tmp_path: Path) -> None:
     file = tmp_path / "runtime.yaml"
-    file.write_text(WHOLE)
+    file.write_text(WHOLE + CLAIMED)
     manifest = load_manifest(file)
     assert (manifest.name, manifest.targets, manifest.arithmetic) == ("mine", ("host", "cortex-m4"), "double_rounding")
     assert manifest.limits == (Limit("ADD/*", "rank(A) > 4", "four nested loops"),)
-    assert dict(manifest.claims) == {"bit_exact": True, "heap_bytes": 0}
+    claims = claimed_values(manifest.claims)
+    assert (claims["ops"], claims["training"], claims["inference"]) == (3, False, True)
+    assert (claims["binary_size"], claims["base_memory"]) == (100 * 1024, 1536 * 1024)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +160,14 @@ def test_a_manifest_is_read_whole(tmp_path: Path) -> None:
         ("name: x\nvariants: [a]\ndefault: b\n", ":3: default: 'b', allowed are host a"),
         ("name: [\n", "not valid YAML"),
         ("- a\n", ":1: a mapping of keys is needed"),
-        ("name: x\nclaims: {a: [1]}\n", ":2: a: a list is no single value"),
+        ("name: x\nclaims: {a: [1]}\n", ":2: unknown key 'a', allowed are training inference ops"),
+        ("name: x\nclaims: {ops: 3}\n", ":2: claims: missing training inference native_quantization"),
+        ("name: x\nclaims: {training: 1}\n", ":2: training: 1, allowed is true or false"),
+        ("name: x\nclaims: {ops: true}\n", ":2: ops: True, allowed is a number of operators"),
+        ("name: x\nclaims: {ops: [1]}\n", ":2: ops: [1], allowed is a number of operators"),
+        ("name: x\nclaims: {ops: -1}\n", ":2: ops: -1, allowed is a number of operators"),
+        ("name: x\nclaims: {binary_size: 100}\n", ":2: binary_size: 100 is no size; write a number and B, KB"),
+        ("name: x\nclaims: {base_memory: 3 kg}\n", ":2: base_memory: '3 kg' is no size"),
         ("name: !!python/object:os.system x\n", "is not allowed; write plain data"),
     ],
 )
@@ -154,3 +178,18 @@ def test_a_spoilt_manifest_is_one_line_with_its_place(tmp_path: Path, text: str,
         load_manifest(file)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_class_that_says_something_of_one_claim_only_is_refused_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "boaster.py"
+    file.write_text(
+        "from opconform.harness.runtime import Manifest\n\n"
+        "class Boaster:\n"
+        "    def __init__(self, at=''): pass\n"
+        "    def describe(self): return Manifest(name='boaster', claims={'ops': 'many', 'speed': 9})\n"
+        "    def open(self, model): pass\n"
+    )
+    with pytest.raises(ManifestError, match="claims: unknown 'speed', missing training inference native_") as caught:
+        registry.resolve(f"{file}:Boaster")
+    assert "\n" not in str(caught.value)
+    assert all(claim in str(caught.value) for claim in CLAIMS)
