@@ -18,6 +18,7 @@ from opconform.harness.model import (
     Crashed,
     Declined,
     Infra,
+    Lost,
     Outcome,
     Produced,
     Rejected,
@@ -141,9 +142,16 @@ def judge(judge_: Judge, outcome: Outcome, arithmetic: str = "unspecified") -> V
     case = judge_.case
     if case.violates:
         return _judge_invalid(case, outcome)
+    if isinstance(outcome, Produced):
+        return _judge_values(judge_, outcome.outputs, arithmetic)
+    return unanswered(outcome)
+
+
+def unanswered(outcome: Outcome) -> Verdict:
+    """Say what it means that a legal model is not answered."""
     match outcome:
-        case Produced(outputs=outputs):
-            return _judge_values(judge_, outputs, arithmetic)
+        case Produced():
+            return Verdict("pass")
         case Declined(why=why):
             return Verdict("declined", message=why)
         case Rejected(why=why):
@@ -152,6 +160,8 @@ def judge(judge_: Judge, outcome: Outcome, arithmetic: str = "unspecified") -> V
             return Verdict("crash", message=detail)
         case TimedOut(seconds=seconds):
             return Verdict("timeout", message=f"no answer within {seconds:g} s")
+        case Lost(detail=detail):
+            return Verdict("lost-in-transport", message=detail)
         case Infra(detail=detail):
             return Verdict("infra", message=detail)
 
@@ -167,6 +177,8 @@ def _judge_invalid(case: Case, outcome: Outcome) -> Verdict:
             return Verdict("crash", clause=case.violates, message=f"breaking {case.violates} crashes it: {detail}")
         case TimedOut(seconds=seconds):
             return Verdict("timeout", clause=case.violates, message=f"no answer within {seconds:g} s")
+        case Lost(detail=detail):
+            return Verdict("lost-in-transport", clause=case.violates, message=detail)
         case Infra(detail=detail):
             return Verdict("infra", message=detail)
 

@@ -7,10 +7,18 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from opconform.harness import wire
-from opconform.harness.model import Array, Crashed, Declined, Infra, Outcome, Produced, Rejected, TimedOut
+from opconform.harness.model import Array, Crashed, Declined, Infra, Lost, Outcome, Produced, Rejected, TimedOut
 from opconform.harness.pipes import ForkServer, Pipes, Program
 from opconform.harness.registry import Handle
-from opconform.harness.runtime import InvalidModel, Runtime, RuntimeFailure, Session, Unavailable, Unsupported
+from opconform.harness.runtime import (
+    InvalidModel,
+    LostInTransport,
+    Runtime,
+    RuntimeFailure,
+    Session,
+    Unavailable,
+    Unsupported,
+)
 from opconform.harness.transport import Died, Garbled, NotStarted, Silent, Transport, TransportError
 
 # Below the 64 KiB that a pipe holds by default: a transport that writes blockingly never locks up against
@@ -262,6 +270,8 @@ def _failed(failure: wire.Failure, stage: str, limits: Limits) -> Outcome:
             return Declined(failure.text, failure.code == wire.NO_MEMORY)
         case wire.INVALID_MODEL | wire.INVALID_INPUT:
             return Rejected(failure.text)
+        case wire.LOST:
+            return Lost(f"{stage}: {failure.text}")
         case wire.INTERNAL:
             return Crashed(f"internal error during {stage}: {failure.text}")
         case wire.FAULT:
@@ -338,6 +348,8 @@ def _refused(error: RuntimeFailure) -> Outcome:
             return Declined(str(error))
         case InvalidModel():
             return Rejected(str(error))
+        case LostInTransport():
+            return Lost(str(error))
     return Infra(str(error))
 
 

@@ -154,13 +154,20 @@ class TimedOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """A value did not survive the way to the runtime or back: `detail` says which, and what cannot carry it."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Infra:
     """The target itself failed: it could not start, or spoke no valid frame."""
 
     detail: str
 
 
-Outcome = Produced | Declined | Rejected | Crashed | TimedOut | Infra
+Outcome = Produced | Declined | Rejected | Crashed | TimedOut | Lost | Infra
 
 VERDICTS = (
     "pass",
@@ -172,6 +179,7 @@ VERDICTS = (
     "crash",
     "timeout",
     "over-budget",
+    "lost-in-transport",
     "declined",
     "infra",
 )

@@ -21,6 +21,10 @@ class InvalidModel(RuntimeFailure):
     """The model or an input breaks the format's rules; the runtime refuses it."""
 
 
+class LostInTransport(RuntimeFailure):
+    """The protocol in between cannot carry a value of an input or an output; the model itself is not to blame."""
+
+
 class Unavailable(RuntimeFailure):
     """The runtime cannot run on this machine; the message says how to get it."""
 

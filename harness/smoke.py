@@ -9,7 +9,18 @@ import numpy as np
 
 from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
 from opconform.harness.isolate import Executor, Limits, connect
-from opconform.harness.model import Array, Crashed, Declined, Infra, Outcome, Produced, Quant, Rejected, TimedOut
+from opconform.harness.model import (
+    Array,
+    Crashed,
+    Declined,
+    Infra,
+    Lost,
+    Outcome,
+    Produced,
+    Quant,
+    Rejected,
+    TimedOut,
+)
 from opconform.harness.registry import Handle
 from opconform.harness.runtime import RuntimeFailure
 
@@ -114,6 +125,8 @@ def say(outcome: Outcome) -> str:
             return f"a crash: {detail}"
         case TimedOut(seconds):
             return f"no answer within {seconds:g} s"
+        case Lost(detail):
+            return f"a loss in transport: {detail}"
         case Infra(detail):
             return f"no valid answer: {detail}"
 

@@ -13,7 +13,18 @@ import numpy as np
 from opconform.harness import schema
 from opconform.harness.flatread import ModelError, ModelView, Operation
 from opconform.harness.isolate import Executor
-from opconform.harness.model import Array, Crashed, Declined, Infra, Outcome, Produced, Rejected, TensorType, TimedOut
+from opconform.harness.model import (
+    Array,
+    Crashed,
+    Declined,
+    Infra,
+    Lost,
+    Outcome,
+    Produced,
+    Rejected,
+    TensorType,
+    TimedOut,
+)
 from opconform.harness.numerics import numbers
 
 Vectors = Sequence[tuple[Array, ...]]
@@ -168,5 +179,7 @@ def _description(outcome: Outcome) -> str:
             return f"crashed: {detail}"
         case TimedOut(seconds=seconds):
             return f"no answer within {seconds:g} s"
+        case Lost(detail=detail):
+            return f"lost in transport: {detail}"
         case Infra(detail=detail):
             return f"target failed: {detail}"

@@ -22,7 +22,15 @@ import numpy as np
 
 from opconform.harness import wire
 from opconform.harness.registry import resolve
-from opconform.harness.runtime import InvalidModel, Runtime, RuntimeFailure, Session, Unavailable, Unsupported
+from opconform.harness.runtime import (
+    InvalidModel,
+    LostInTransport,
+    Runtime,
+    RuntimeFailure,
+    Session,
+    Unavailable,
+    Unsupported,
+)
 from opconform.harness.transport import STATUS, die_with_parent
 
 _READ_BYTES = 1 << 20
@@ -151,6 +159,8 @@ def _explain(error: Exception, invalid: int) -> bytes:
             return _failure(wire.UNSUPPORTED, text)
         case InvalidModel():
             return _failure(invalid, text)
+        case LostInTransport():
+            return _failure(wire.LOST, text)
         case MemoryError():
             return _failure(wire.NO_MEMORY, text or "out of memory")
         case TimeoutError():  # the runtime stopped an endless loop itself

@@ -26,6 +26,7 @@ GRAVITY = (
     "accepts-invalid",
     "rejects-valid",
     "over-budget",
+    "lost-in-transport",
     "declined",
     "infra",
     "pass",
