@@ -2,8 +2,9 @@
 
 import sys
 
-from opconform.runtimes.tfjs.packages import packages
+from opconform.runtimes.tfjs.engine import GET, engine
 from opconform.targets.javascript.packages import main
+from opconform.targets.javascript.workers import driver_packages
 
 if __name__ == "__main__":
-    sys.exit(main(packages()))
+    sys.exit(main(engine().packages, driver_packages(GET)))

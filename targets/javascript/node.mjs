@@ -5,12 +5,13 @@
  * of what the harness wrote for it. Nothing but frames may reach standard output, so what is printed goes to standard error.
  */
 
-import {readFileSync, readSync, writeSync} from "node:fs";
+import {readFileSync, readSync} from "node:fs";
 import {createRequire} from "node:module";
 import {join, sep} from "node:path";
 import {pathToFileURL} from "node:url";
 
-import {frameLength} from "./wire.mjs";
+import {answerBadFrame, send} from "./stdio.mjs";
+import {FrameReader} from "./wire.mjs";
 import {Worker} from "./worker.mjs";
 
 const CHUNK = 1 << 20;
@@ -27,35 +28,23 @@ const host = {
   data: async (name) => JSON.parse(readFileSync(join(packages, name), "utf8")),
 };
 
-function send(bytes) {
-  for (let at = 0; at < bytes.length; ) {
-    try {
-      at += writeSync(1, bytes, at);
-    } catch (error) {
-      if (error.code !== "EAGAIN") throw error;
-    }
-  }
-}
-
-/** The next bytes of standard input; none at its end. Reading blocks: there is nothing else to do meanwhile. */
+/** The next bytes of standard input, a view of `room`; none at its end. It blocks: there is nothing else to do meanwhile. */
 function receive(room) {
-  const length = readSync(0, room, 0, room.length, null);
-  return room.slice(0, length); // a copy: models and tensors keep views of it
+  return room.subarray(0, readSync(0, room, 0, room.length, null));
 }
 
 const {start} = await import(pathToFileURL(engineFile));
 const worker = new Worker(await start(host, label, variant));
+const reader = new FrameReader();
 const room = new Uint8Array(CHUNK);
-let waiting = new Uint8Array(0);
-for (let chunk = receive(room); chunk.length; chunk = receive(room)) {
-  const joined = new Uint8Array(waiting.length + chunk.length);
-  joined.set(waiting);
-  joined.set(chunk, waiting.length);
-  waiting = joined;
-  for (let length = frameLength(waiting); length && waiting.length >= length; length = frameLength(waiting)) {
-    const [answer, last] = await worker.answer(waiting.subarray(0, length));
-    waiting = waiting.subarray(length);
-    send(answer);
-    if (last) process.exit(0);
+try {
+  for (let bytes = receive(room); bytes.length; bytes = receive(room)) {
+    for (const frame of reader.take(bytes.slice())) {
+      const [answer, last] = await worker.answer(frame);
+      send(answer);
+      if (last) process.exit(0);
+    }
   }
+} catch (error) {
+  answerBadFrame(error);
 }

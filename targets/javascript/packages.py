@@ -1,4 +1,4 @@
-"""The npm packages of a runtime: installed by its lock file into the cache, never by a run; workers in Node."""
+"""The npm packages of a runtime: installed by its lock file into the cache, never by a run."""
 
 from __future__ import annotations
 
@@ -82,19 +82,19 @@ def _run_npm(npm: str, folder: Path, packages: Packages) -> None:
         raise Unavailable(f"{packages.name}: npm ci failed: {last.strip()}; check the network, then {packages.get}")
 
 
-def node_command(packages: Packages, engine: Path, label: str, variant: str) -> list[str]:
-    """Return the command line of a worker in Node that runs `engine` (node.mjs). Raises Unavailable."""
-    node, folder = shutil.which("node"), place(packages)
-    if node is None or not folder.is_dir():
-        raise Unavailable(f"{packages.name}: its packages are not installed; {packages.get}")
-    script = package_folder("targets", "javascript", "node.mjs")
-    return [node, str(script), str(engine), str(folder), label, variant]
+def installed(packages: Packages) -> Path:
+    """Return the folder of the installed packages. Raises Unavailable where they are not there."""
+    folder = place(packages)
+    if not folder.is_dir():
+        raise Unavailable(f"{packages.name}: its npm packages are not installed; {packages.get}")
+    return folder
 
 
-def main(packages: Packages) -> str | None:
-    """Install the packages and print where they are; return the line that says why not, for sys.exit."""
+def main(*wanted: Packages) -> str | None:
+    """Install packages and print where they are; return the line that says why not, for sys.exit."""
     try:
-        print(install(packages))
+        for packages in wanted:
+            print(install(packages))
     except Unavailable as error:
         return str(error)
     return None

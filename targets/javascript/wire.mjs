@@ -31,13 +31,49 @@ function crc32(bytes) {
 }
 
 /** How many bytes the frame at the start of `bytes` takes, or 0 while its header is not there yet. */
-export function frameLength(bytes) {
+function frameLength(bytes) {
   if (bytes.length < HEADER_BYTES) return 0;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   if (view.getUint32(0, true) !== MAGIC) throw new WireError(BAD_FRAME, "no frame begins here: the magic is wrong");
   const length = view.getUint32(12, true);
   if (length > LARGEST) throw new WireError(BAD_FRAME, `a payload of ${length} bytes, at most ${LARGEST} are taken`);
   return HEADER_BYTES + length;
+}
+
+/** Cuts a stream of bytes into frames. */
+export class FrameReader {
+  constructor() {
+    this.parts = [];
+    this.held = 0;
+    this.wanted = HEADER_BYTES;
+  }
+
+  /** The frames that are whole with these further bytes. Throws WireError where no frame begins. */
+  take(bytes) {
+    this.parts.push(bytes);
+    this.held += bytes.length;
+    if (this.held < this.wanted) return [];
+    let rest = joined(this.parts, this.held);
+    const frames = [];
+    let length = frameLength(rest);
+    for (; length && rest.length >= length; length = frameLength(rest)) {
+      frames.push(rest.subarray(0, length));
+      rest = rest.subarray(length);
+    }
+    [this.parts, this.held, this.wanted] = [[rest], rest.length, length || HEADER_BYTES];
+    return frames;
+  }
+}
+
+/** A copy: frames are views of it, and their owner may keep them. */
+function joined(parts, length) {
+  const out = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
 }
 
 /** Kind, sequence and payload of one whole frame. */

@@ -1,4 +1,4 @@
-"""What the worker needs: TensorFlow.js from npm, and the .tflite format as data."""
+"""The engine: its JavaScript, TensorFlow.js from npm, and the .tflite format as data."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import Any
 from opconform.harness import schema
 from opconform.harness.model import CODE_TO_DTYPE
 from opconform.targets.javascript.packages import Packages, package_folder
+from opconform.targets.javascript.workers import Engine
 
-SOURCES = package_folder("runtimes", "tfjs", "js")
+GET = "run: tox -e tfjs (it needs Node 18 or later and npm)"
 _TABLES = ("MODEL", "OPERATOR_CODE", "SUBGRAPH", "TENSOR", "QUANTIZATION", "OPERATOR", "BUFFER")
 
 
-def packages() -> Packages:
-    """Return the packages of tfjs."""
-    get = "run: tox -e tfjs (it needs Node 18 or later and npm)"
-    return Packages("tfjs", SOURCES, {"schema.json": _schema_text()}, get)
+def engine() -> Engine:
+    """Return the engine of tfjs."""
+    sources = package_folder("runtimes", "tfjs", "js")
+    return Engine(sources / "engine.mjs", Packages("tfjs", sources, {"schema.json": _schema_text()}, GET))
 
 
 def _schema_text() -> str:

@@ -1,0 +1,57 @@
+/**
+ * The page that runs an engine: chromium.mjs calls `begin` once and `receive` with frames, and is called back with `answered`.
+ */
+
+import {Worker} from "./worker.mjs";
+
+let worker = null;
+let done = Promise.resolve();
+
+/** What an engine finds here; node.mjs has the same for Node. `packages` is a path of this origin. */
+function hostOf(packages) {
+  const place = (path) => `${packages}/node_modules/${path}`;
+  return {
+    place,
+    load: async (name, {module, script, global}) => {
+      if (module) return import(place(`${name}/${module}`));
+      await loadScript(place(`${name}/${script}`));
+      return global.split(".").reduce((owner, key) => owner[key], globalThis);
+    },
+    data: async (name) => (await fetch(`${packages}/${name}`)).json(),
+  };
+}
+
+function loadScript(address) {
+  return new Promise((resolve, reject) => {
+    const element = document.createElement("script");
+    element.src = address;
+    element.onload = resolve;
+    element.onerror = () => reject(new Error(`${address} cannot be loaded`));
+    document.head.append(element);
+  });
+}
+
+/** Start the engine of a runtime. */
+globalThis.begin = async ({engine, packages, label, variant}) => {
+  const {start} = await import(engine);
+  worker = new Worker(await start(hostOf(packages), label, variant));
+};
+
+/** Answer frames, given as base64, one after the other and after those that came before. */
+globalThis.receive = (frames) => {
+  done = frames.reduce((before, frame) => before.then(() => respond(frame)), done);
+};
+
+async function respond(frame) {
+  const [answer] = await worker.answer(Uint8Array.from(atob(frame), (letter) => letter.charCodeAt(0)));
+  globalThis.answered(toBase64(answer));
+}
+
+/** `String.fromCharCode` takes so many arguments at once, and no more. */
+const PIECE = 1 << 15;
+
+function toBase64(bytes) {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += PIECE) text += String.fromCharCode(...bytes.subarray(at, at + PIECE));
+  return btoa(text);
+}
