@@ -51,7 +51,8 @@ class Handle:
     `source` finds it again in another process. `at` is the variant or target, never empty for a runtime that
     declares any; `default` tells whether it is what the bare name means. `command` is set for exec runtimes only,
     `load` for all others. `unavailable` is one line that says how to get what is missing here, or "". `rotates` tells
-    that it was asked for as one of NAME@boards, which share the rows of a run.
+    that it was asked for as one of NAME@boards, which share the rows of a run. `distribution` is the package of another
+    project that it needs, "" for none.
     """
 
     source: str
@@ -63,6 +64,7 @@ class Handle:
     unavailable: str = ""
     default: bool = True
     rotates: bool = False
+    distribution: str = ""
 
     @property
     def label(self) -> str:
@@ -77,7 +79,7 @@ class Handle:
     @property
     def argument(self) -> str:
         """Return what stands behind --runtime in a shell to mean this runtime here."""
-        return shlex.quote(self.source) if self.command or ".py:" in self.source else self.label
+        return shlex.quote(self.source if self.command or ".py:" in self.source else self.label)
 
     def instantiate(self) -> Runtime:
         """Construct the runtime in this process. Raises Unavailable, and what its module raises."""
@@ -123,7 +125,7 @@ def _choose_at(source: str, card: Card, at: str) -> str:
     allowed = tuple(dict.fromkeys((*card.manifest.variants, *card.manifest.targets)))
     if at == BOARDS and card.boards:
         raise UnknownRuntime(f"runtime {source!r}: one board is needed here, allowed are {' '.join(card.boards)}")
-    if at and at not in allowed:
+    if at and not any(fnmatchcase(at, place) for place in allowed):  # a place may be a glob, as http://*
         raise UnknownRuntime(f"runtime {source!r}: {card.manifest.name} has no {at!r}, allowed are {' '.join(allowed)}")
     return at or card.default
 
@@ -221,7 +223,10 @@ def _installed_handle(source: str, name: str, at: str) -> Handle:
     card = _card_of(points[0])
     chosen = _choose_at(source, card, at)
     missing, default = _missing(card), chosen == card.default
-    return Handle(source, card.manifest.name, chosen, card.manifest, points[0].load, (), missing, default)
+    return Handle(
+        source, card.manifest.name, chosen, card.manifest, points[0].load, (), missing, default,
+        distribution=card.distribution,
+    )  # fmt: skip
 
 
 @cache
