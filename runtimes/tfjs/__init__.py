@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from opconform.harness.runtime import Manifest, Session, Unavailable
 from opconform.runtimes.tfjs.engine import engine
+from opconform.targets.javascript.transport import Pages
 from opconform.targets.javascript.workers import chromium_command, node_command
 
 
@@ -25,9 +26,12 @@ class Tfjs:
         """Refuse: sessions of tfjs are those of its workers. Raises Unavailable always."""
         raise Unavailable(f"tfjs@{self._target} runs in a worker of its own; open it with harness.isolate.connect")
 
+    def transport(self, target: str) -> Pages | None:
+        """Return the transport of a page, None for Node. Raises Unavailable with what is missing."""
+        where, _, backend = (target or self._target).partition("-")
+        return Pages(chromium_command(engine(), f"tfjs@{target}", backend)) if where == "chromium" else None
+
     def command(self, target: str) -> list[str]:
-        """Return the command line of a worker. Raises Unavailable where Node, Chromium or the packages are missing."""
+        """Return the command line of a worker in Node. Raises Unavailable with what is missing."""
         target = target or self._target
-        where, _, backend = target.partition("-")
-        command = chromium_command if where == "chromium" else node_command
-        return command(engine(), f"tfjs@{target}", backend)
+        return node_command(engine(), f"tfjs@{target}", target.removeprefix("node-"))

@@ -3,7 +3,8 @@
  * input and output. DRIVER is the folder of Playwright; the rest is as for node.mjs.
  *
  * The engine runs in a page. Playwright talks to Chromium over a pipe and answers every request of the page itself, so
- * nothing listens on a port and nothing is asked of a network. Frames go in and out of the page as base64.
+ * nothing listens on a port and nothing is asked of a network. Frames go in and out of the page as base64. BYE ends the
+ * page, and the next frame opens a fresh one; BYE without a page ends Chromium and this process.
  */
 
 import {mkdtempSync, readFileSync, realpathSync, rmSync} from "node:fs";
@@ -13,34 +14,21 @@ import {dirname, extname, join, sep} from "node:path";
 import {fileURLToPath} from "node:url";
 
 import {answerBadFrame, send} from "./stdio.mjs";
-import {decodeFrame, FrameReader, GONE} from "./wire.mjs";
+import {BYE, decodeFrame, encodeFrame, FrameReader, GONE} from "./wire.mjs";
 
-const HERE = dirname(fileURLToPath(import.meta.url));
+const HERE = realpathSync(dirname(fileURLToPath(import.meta.url)));
 const ORIGIN = "http://localhost";
 const TYPES = {
   ".html": "text/html", ".js": "text/javascript", ".json": "application/json", ".mjs": "text/javascript",
   ".wasm": "application/wasm",
 };
-/** Beside Playwright's own: no host has an address, and no part of Chromium that a page of arithmetic needs not. */
+/** Beside Playwright's own: no host has an address, and nothing that a page of arithmetic can do without. */
 const FLAGS = ["--host-resolver-rules=MAP * ~NOTFOUND", "--disable-gpu", "--disable-quic", "--disable-sync"];
 
-const [browser, driver, engine, packages, label, variant] = process.argv.slice(2);
+const [browser, driver, engineFile, packagesFolder, label, variant] = process.argv.slice(2);
+const [engine, packages] = [engineFile, packagesFolder].map((path) => realpathSync(path));
+const roots = [HERE, dirname(engine), packages];
 const {chromium} = createRequire(join(driver, sep))("playwright-core");
-const roots = [HERE, dirname(engine), packages].map((folder) => realpathSync(folder));
-const room = mkdtempSync(join(tmpdir(), "opconform-chromium-"));
-
-/** Answer a request of the page with a file of one of the folders; the path of its address is the file's. */
-function serve(route) {
-  const {origin, pathname} = new URL(route.request().url());
-  const type = TYPES[extname(pathname)];
-  try {
-    const file = realpathSync(decodeURIComponent(pathname));
-    if (origin !== ORIGIN || !type || !roots.some((root) => file.startsWith(root + sep))) return route.abort();
-    return route.fulfill({body: readFileSync(file), contentType: type});
-  } catch {
-    return route.fulfill({status: 404});
-  }
-}
 
 /** End with the line that a report shows. */
 function fail(line) {
@@ -48,52 +36,79 @@ function fail(line) {
   process.exit(1);
 }
 
-/** Chromium and all it writes live in `room`, which browser.sh removes when it ends, however this process ended. */
+/** Start Chromium. All it writes is in one folder, which browser.sh removes after it, however this process ended. */
 async function launch() {
+  const room = mkdtempSync(join(tmpdir(), "opconform-chromium-"));
   process.env.TMPDIR = room;
-  return chromium.launchPersistentContext(join(room, "profile"), {
-    executablePath: join(HERE, "browser.sh"),
-    env: {...process.env, OPCONFORM_CHROMIUM: browser, OPCONFORM_ROOM: room},
-    args: FLAGS,
-  });
+  const env = {...process.env, OPCONFORM_CHROMIUM: browser, OPCONFORM_ROOM: room};
+  const executablePath = join(HERE, "browser.sh");
+  try {
+    return await chromium.launchPersistentContext(join(room, "profile"), {executablePath, env, args: FLAGS});
+  } catch (error) {
+    rmSync(room, {recursive: true, force: true});
+    return fail(`${browser} does not start: ${error.message}`);
+  }
 }
 
-const context = await launch().catch((error) => {
-  rmSync(room, {recursive: true, force: true});
-  fail(`${browser} does not start: ${error.message}`);
-});
-context.on("close", () => fail("Chromium ended"));
-await context.route("**", serve);
-const page = context.pages()[0];
-page.on("crash", () => fail("the tab of Chromium crashed"));
-page.on("console", (message) => console.error(message.text()));
-const session = await context.newCDPSession(page);
-await session.send("Runtime.enable");
-await session.send("Runtime.addBinding", {name: "answered"});
-session.on("Runtime.bindingCalled", ({payload}) => answered(Buffer.from(payload, "base64")));
-await page.goto(`${ORIGIN}${realpathSync(join(HERE, "page.html"))}`);
-await page.evaluate((given) => globalThis.begin(given), {engine: roots[1] + engine.slice(dirname(engine).length), packages: roots[2], label, variant})
-  .catch((error) => fail(`the engine does not start in Chromium: ${error.message}`));
-
-/** Pass a frame on; before the last one Chromium is closed, since the harness ends this process after it. */
-async function answered(frame) {
-  if (decodeFrame(frame).kind === GONE) {
-    context.removeAllListeners("close");
-    await context.close();
-    send(frame);
-    process.exit(0);
+/** Answer a request of the page with a file of one of the folders; the path of its address is the file's. */
+function serve(route) {
+  const {origin, pathname} = new URL(route.request().url());
+  const path = decodeURIComponent(pathname), type = TYPES[extname(path)];
+  if (origin !== ORIGIN || !type || !roots.some((root) => path.startsWith(root + sep))) return route.abort();
+  try {
+    return route.fulfill({body: readFileSync(path), contentType: type});
+  } catch {
+    return route.fulfill({status: 404});
   }
-  send(frame);
+}
+
+/** A fresh page with the engine, as a function that takes frames, and one that ends it. */
+async function openPage(context) {
+  const page = await context.newPage();
+  page.on("crash", () => fail("the tab of Chromium crashed"));
+  page.on("console", (message) => console.error(message.text()));
+  const session = await context.newCDPSession(page);
+  await session.send("Runtime.enable");
+  await session.send("Runtime.addBinding", {name: "answered"});
+  session.on("Runtime.bindingCalled", ({payload}) => send(Buffer.from(payload, "base64")));
+  await page.goto(ORIGIN + join(HERE, "page.html"));
+  await page.evaluate((given) => globalThis.begin(given), {engine, packages, label, variant});
+  const receive = (frames) => {
+    const texts = frames.map((frame) => Buffer.from(frame).toString("base64"));
+    const expression = `receive(${JSON.stringify(texts)})`;
+    session.send("Runtime.evaluate", {expression, silent: true}).catch(() => {}); // the tab crashed, and that is said
+  };
+  return {receive, close: () => page.close()};
+}
+
+const context = await launch();
+let [page, ending] = [null, false];
+context.on("close", () => ending || fail("Chromium ended"));
+await context.route("**", serve);
+
+/** End the page, or, where there is none, Chromium and this process. */
+async function part(sequence) {
+  ending = !page;
+  await (page ?? context).close();
+  page = null;
+  send(encodeFrame(GONE, sequence));
+  if (ending) process.exit(0);
 }
 
 const reader = new FrameReader();
 try {
   for await (const bytes of process.stdin) {
     const frames = reader.take(bytes);
-    const expression = `receive(${JSON.stringify(frames.map((frame) => Buffer.from(frame).toString("base64")))})`;
-    if (frames.length) session.send("Runtime.evaluate", {expression, silent: true}).catch(() => {}); // it crashed
+    const {kind, sequence} = frames.length ? decodeFrame(frames.at(-1)) : {};
+    if (kind === BYE) {
+      await part(sequence);
+    } else if (frames.length) {
+      page ??= await openPage(context).catch((error) => fail(`the engine does not start in Chromium: ${error.message}`));
+      page.receive(frames);
+    }
   }
-  await context.close();
 } catch (error) {
   answerBadFrame(error);
 }
+ending = true;
+await context.close();
