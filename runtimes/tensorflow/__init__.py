@@ -7,18 +7,16 @@ written by different people from one description of each operator; where both ag
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from opconform.harness.model import STRING_BYTES, Array
-from opconform.harness.runtime import InvalidModel, Manifest, Unavailable, Unsupported
+from opconform.harness.runtime import InvalidModel, Manifest, Unsupported
 from opconform.runtimes.tensorflow.draws import RANDOM
 from opconform.runtimes.tensorflow.graph import Graph, Node, read_graph
-
-_GET = "run: tox -e tensorflow (or pip install 'opconform[tensorflow]')"
+from opconform.runtimes.tensorflow.package import tensorflow
 
 
 class TensorFlow:
@@ -33,11 +31,11 @@ class TensorFlow:
 
     def warm(self) -> None:
         """Import the package. Raises Unavailable."""
-        _package()
+        tensorflow()
 
     def open(self, model: bytes) -> Session:
         """Open a model. Raises InvalidModel, Unsupported or Unavailable."""
-        tf = _package()
+        tf = tensorflow()
         graph = read_graph(model)
         for node in graph.nodes:
             if node.op not in _kernels():
@@ -76,7 +74,7 @@ class Session:
 
 
 def _run(node: Node, tensors: Mapping[int, Any]) -> tuple[Any, ...]:
-    tf = _package()
+    tf = tensorflow()
     arguments = [tensors[number] if number >= 0 else None for number in node.inputs]
     try:
         found = _kernels()[node.op](tf, arguments, node.options, node)
@@ -97,7 +95,7 @@ def _kernels() -> Mapping[str, Any]:
 
 
 def _tensor(data: Array) -> Any:
-    tf = _package()
+    tf = tensorflow()
     if data.dtype.kind == "S":
         return tf.constant(data.astype(object), tf.string)
     return tf.constant(data)
@@ -105,22 +103,8 @@ def _tensor(data: Array) -> Any:
 
 def _array(value: Any) -> Array:
     array = np.asarray(value.numpy())
-    if value.dtype != _package().string:
+    if value.dtype != tensorflow().string:
         return array.copy()
     if any(len(text) > STRING_BYTES for text in array.reshape(-1)):
         raise Unsupported(f"an output holds a string of more than {STRING_BYTES} bytes")
     return array.astype(f"S{STRING_BYTES}")
-
-
-def _package() -> Any:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-    try:
-        tf = importlib.import_module("tensorflow")
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-    except ImportError as error:
-        raise Unavailable(f"tensorflow: {error}; {_GET}") from error
-    except RuntimeError:  # its threads run already: they were set when it was first imported
-        pass
-    return tf

@@ -27,7 +27,7 @@ pytest.importorskip("sklearn", reason="scikit-learn brings the digits: pip insta
 
 FOLDER = Path(__file__).parents[2] / "specs" / "models"
 RUNTIMES = ("lite", "litert@ref", "tflm", "micro@host")
-FILES = tuple(sorted(path.name for path in FOLDER.glob("*.tflite")))
+FILES = tuple(sorted(path.name for path in FOLDER.glob("digits*.tflite")))
 #: Standard deviations of the error of a difference of logits that a sure image's margin exceeds: one in 30,000.
 SIGMAS = 4
 #: A hundred float32 roundings of logits below 64, and a softmax that merges what is closer.
