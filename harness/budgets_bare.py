@@ -60,9 +60,14 @@ def foreign(graph: Graph, declared: Mapping[str, str] = DECLARED) -> tuple[str, 
     return (*missing, *_called(graph), *_variables(graph, declared))
 
 
+def kind_of(symbol: str) -> str | None:
+    """Return what of an operating system a symbol belongs to: "heap", "stdio", "operating system"; None for others."""
+    return _FOREIGN.get(_AFFIXES.sub("", symbol))
+
+
 def _called(graph: Graph) -> Iterator[str]:
     for name in sorted(graph.symbols):
-        kind = _FOREIGN.get(_AFFIXES.sub("", name))
+        kind = kind_of(name)
         index = graph.find(name)
         if kind and index is not None:
             yield f"{name} is linked ({kind}){_users(graph, index)}; micro has none of that"

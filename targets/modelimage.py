@@ -28,12 +28,14 @@ class NotRun(RuntimeFailure):
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What one run of a model takes: bytes of arena, of stack for opening and for invoking, and instructions."""
+    """What one run of a model takes: bytes of arena, of stack for opening and for invoking, instructions, and how many
+    loads of the invocation read the model."""
 
     arena: int
     open_stack: int
     invoke_stack: int
     instructions: int
+    model_loads: int = 0
 
     @property
     def stack(self) -> int:
@@ -103,7 +105,7 @@ def _run(target: Target, image: build.Image, page: Page, placed: Sequence[str]) 
 
 
 def _ran(arena: int, opened: Record, invoked: Record) -> Ran:
-    return Ran(arena, opened.stack, invoked.stack, invoked.instructions)
+    return Ran(arena, opened.stack, invoked.stack, invoked.instructions, invoked.model_loads)
 
 
 def _loaders(target: Target, image: build.Image, file: Path) -> tuple[str, ...]:

@@ -1,0 +1,166 @@
+"""binary_size and os_independence: the files that a runtime's process runs, and what their symbols ask for."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import io
+import sysconfig
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
+from opconform.harness import claims_boards, claims_scripts, proc
+from opconform.harness.budgets_bare import kind_of
+from opconform.harness.budgets_model import flash_of
+from opconform.harness.claim_values import show_size
+from opconform.harness.claims import Evidence, NotMeasurable, Subject
+from opconform.harness.claims_models import tiny
+from opconform.harness.claims_worker import Refused, Worker, command_of, idle, interpreter_of, started
+from opconform.harness.registry import Handle
+
+SIZE, INDEPENDENCE = "binary_size", "os_independence"
+#: Where the system and the interpreter keep their own libraries.
+_SYSTEM = tuple(map(Path, ("/lib", "/usr/lib", "/lib64", "/usr/lib64", sysconfig.get_path("stdlib"))))
+_PACKAGES = Path(sysconfig.get_path("platlib"))
+_OBJECT = ".o"
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a worker runs after a tiny model, beyond its idle interpreter: files, and their bytes of code and data.
+
+    `own` are shared objects of the runtime's package, or the worker's program; `compiled` are object files that it
+    compiled, then or earlier; `needed` are shared objects of other packages.
+    """
+
+    own: Mapping[Path, int]
+    compiled: Mapping[Path, int]
+    needed: Mapping[Path, int]
+
+
+def check_binary_size(subject: Subject) -> Evidence:
+    """Add up code and data of what a runtime runs for a tiny model: the kernels it compiled, else its shared objects.
+
+    In Node these are its scripts, and on a board it is the flash of the image of such a model.
+    """
+    handle = subject.handle
+    if claims_boards.builds_images(handle):
+        return claims_boards.check_binary_size(subject)
+    if claims_scripts.runs_scripts(handle):
+        return claims_scripts.check_binary_size(subject)
+    code = _code(handle)
+    counted = code.compiled or code.own or code.needed
+    if not counted:
+        raise NotMeasurable("its worker maps nothing that can be told from its interpreter")
+    size = sum(counted.values())
+    return Evidence(SIZE, size, show_size(size), "; ".join(_described(code, handle.distribution)))
+
+
+def _described(code: Code, distribution: str) -> Iterator[str]:
+    """Yield what was added up, then what was not."""
+    if code.compiled:
+        yield f"text and data of {len(code.compiled)} compiled objects ({_largest(code.compiled)})"
+    if code.own:
+        yield f"text and data of {len(code.own)} mapped ELF files ({_largest(code.own)})"
+    if code.needed:
+        total = show_size(sum(code.needed.values()))
+        yield f"{'beside them ' if code.own or code.compiled else ''}{total} in {_largest(code.needed)}"
+    if distribution:
+        yield f"the package {distribution} has {show_size(_package_bytes(distribution))} of files"
+
+
+def _largest(files: Mapping[Path, int]) -> str:
+    ordered = sorted(files, key=lambda path: -files[path])
+    names = ", ".join(path.name for path in ordered[:_SHOWN])
+    return names + (f" and {len(ordered) - _SHOWN} more" if len(ordered) > _SHOWN else "")
+
+
+def _code(handle: Handle) -> Code:
+    """Run a tiny model and look at what the worker has mapped and opened. Raises NotMeasurable where none starts."""
+    try:
+        with idle(handle) as pid:
+            shared = proc.mapped_objects(pid) if pid else frozenset()
+        with started(handle) as worker:
+            _use(worker)
+            mapped, opened = proc.mapped_objects(worker.pid) - shared, worker.opened()
+    except Refused as error:
+        raise NotMeasurable(str(error)) from error
+    return _sorted(mapped, [path for path in opened if path.suffix == _OBJECT], handle.distribution)
+
+
+def _use(worker: Worker) -> None:
+    """Run a tiny model; a runtime that declines it has loaded its code all the same."""
+    question = tiny()
+    with suppress(Refused):
+        worker.open(question.model)
+        worker.run(question.inputs)
+
+
+def _sorted(mapped: Iterable[Path], objects: Iterable[Path], distribution: str) -> Code:
+    theirs = [path for path in mapped if not _is_system(path)]
+    package = _files_of(distribution)
+    own = [path for path in theirs if path in package or not path.is_relative_to(_PACKAGES)]
+    compiled = {path: _object_bytes(path) for path in objects}
+    return Code(
+        {path: flash_of(path) for path in own},
+        {path: size for path, size in compiled.items() if size},
+        {path: flash_of(path) for path in theirs if path not in own},
+    )
+
+
+def _is_system(path: Path) -> bool:
+    return any(path.is_relative_to(place) for place in _SYSTEM) and not path.is_relative_to(_PACKAGES)
+
+
+def _files_of(distribution: str) -> frozenset[Path]:
+    """Return the files of an installed package; none where there is no such package."""
+    with suppress(importlib.metadata.PackageNotFoundError, ValueError):
+        found = importlib.metadata.files(distribution) or ()
+        return frozenset(Path(str(file.locate())).resolve() for file in found)
+    return frozenset()
+
+
+def _package_bytes(distribution: str) -> int:
+    return sum(path.stat().st_size for path in _files_of(distribution) if path.is_file())
+
+
+def _object_bytes(path: Path) -> int:
+    """Return the bytes of code and constants of an object file, which may stand behind a header; 0 where it is none."""
+    try:
+        stored = path.read_bytes()
+        image: Any = ELFFile(io.BytesIO(stored[stored.index(b"\x7fELF") :]))
+    except (OSError, ValueError, ELFError):
+        return 0
+    return sum(section["sh_size"] for section in image.iter_sections() if section["sh_flags"] & 2)
+
+
+def check_os_independence(subject: Subject) -> Evidence:
+    """Look for symbols of an operating system: in a linked image for micro, else in what the worker runs."""
+    handle = subject.handle
+    if claims_boards.builds_images(handle):
+        return claims_boards.check_os_independence(subject)
+    code = _code(handle)
+    asked = {path: _asked_of_system(path) for path in (*code.own, *code.needed)}
+    names = sorted({name for found in asked.values() for name in found})
+    language = interpreter_of(command_of(handle))
+    source = f"symbols of {_largest({**code.own, **code.needed}) or 'its interpreter alone'}"
+    if not names and not language:
+        return Evidence(INDEPENDENCE, True, "no symbol of an OS", source)
+    words = f"{len(names)} functions of an OS" if names else f"runs in {language}"
+    why = ", ".join((*([f"it runs in {language}, which needs one"] if language else []), *names[: 2 * _SHOWN]))
+    return Evidence(INDEPENDENCE, False, words, source, why)
+
+
+def _asked_of_system(path: Path) -> frozenset[str]:
+    """Return the symbols of an ELF file that only an operating system has: imported, or linked in statically."""
+    with path.open("rb") as file:
+        image: Any = ELFFile(file)
+        table = image.get_section_by_name(".dynsym") or image.get_section_by_name(".symtab")
+        names = {symbol.name for symbol in table.iter_symbols()} if table else set()
+    return frozenset(name for name in names if kind_of(name))

@@ -1,0 +1,112 @@
+"""Models that claims are measured with; every number in them is exact in float32, so a right answer is one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
+from opconform.harness.model import Array
+
+#: Columns of the table: with 32,768 rows it takes 64 MiB.
+WIDTH = 512
+ROWS = 32_768
+#: Inputs of the dense layer; 4,096 outputs make 512 KiB of weights.
+DEPTH = 32
+_EXACT = 1 << 24  # float32 holds every integer below
+_UNITS = 16
+#: Operators between two layers: a constant operand, and what they compute. No delegate that is known takes them all.
+MIDDLES: Mapping[str, tuple[Array, Callable[[Array], Array]]] = {
+    "FLOOR_MOD": (np.array([8], np.float32), lambda x: np.mod(x, np.float32(8))),
+    "CUMSUM": (np.array(1, np.int32), lambda x: np.cumsum(x, axis=1, dtype=np.float32)),
+    "REVERSE_V2": (np.array([1], np.int32), lambda x: x[:, ::-1]),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A model, its inputs and its only right output."""
+
+    model: bytes
+    inputs: tuple[Array, ...]
+    right: Array
+
+    def is_answered(self, outputs: tuple[Array, ...]) -> bool:
+        """Tell whether outputs are the right ones, value by value."""
+        return (
+            len(outputs) == 1 and outputs[0].shape == self.right.shape and bool(np.array_equal(outputs[0], self.right))
+        )
+
+
+def lookup(rows: int) -> Question:
+    """Return GATHER of the first and the last row of a float32 table [rows, WIDTH]: it need not touch the others."""
+    table = (np.arange(rows * WIDTH, dtype=np.float32) % np.float32(_EXACT)).reshape(rows, WIDTH)
+    tensors = (
+        TensorDef("table", "float32", table.shape, table),
+        TensorDef("rows", "int32", (2,)),
+        TensorDef("y", "float32", (2, WIDTH)),
+    )
+    model = write_model([Graph(tensors, (Node("GATHER", (0, 1), (2,), {"axis": 0}),), (1,), (2,))])
+    return Question(model, (np.array([0, rows - 1], np.int32),), table[[0, rows - 1]])
+
+
+def dense(outputs: int) -> Question:
+    """Return FULLY_CONNECTED of float32 from DEPTH numbers to `outputs`: it reads every weight once."""
+    weights, x = _integers(outputs, DEPTH), np.ones((1, DEPTH), np.float32)
+    tensors = (
+        TensorDef("x", "float32", x.shape),
+        TensorDef("w", "float32", weights.shape, weights),
+        TensorDef("y", "float32", (1, outputs)),
+    )
+    model = write_model([Graph(tensors, (Node("FULLY_CONNECTED", (0, 1, -1), (2,)),), (0,), (2,))])
+    return Question(model, (x,), x @ weights.T)
+
+
+def tiny() -> Question:
+    """Return a network of the size of hello_world: three FULLY_CONNECTED layers of float32, the first two with RELU."""
+    units = (1, _UNITS, _UNITS, 1)
+    tensors = [TensorDef(f"h{number}", "float32", (1, count)) for number, count in enumerate(units)]
+    value, nodes = np.array([[3.0]], np.float32), []
+    for number, count in enumerate(units[1:]):
+        weights = _integers(count, units[number])
+        tensors += [
+            TensorDef(f"w{number}", "float32", weights.shape, weights),
+            TensorDef(f"b{number}", "float32", (count,), np.ones(count, np.float32)),
+        ]
+        last = number == len(units) - 2
+        options = {"activation": "NONE" if last else "RELU"}
+        nodes.append(Node("FULLY_CONNECTED", (number, len(tensors) - 2, len(tensors) - 1), (number + 1,), options))
+        value = value @ weights.T + 1
+        value = value if last else np.maximum(value, 0)
+    model = write_model([Graph(tuple(tensors), tuple(nodes), (0,), (len(units) - 1,))])
+    return Question(model, (np.array([[3.0]], np.float32),), value)
+
+
+def sandwich(middle: str) -> Question:
+    """Return FULLY_CONNECTED, an operator of `MIDDLES` and FULLY_CONNECTED: two layers with another thing between."""
+    weights, x = _integers(_UNITS, _UNITS), np.arange(_UNITS, dtype=np.float32)[None] - 5
+    operand, function = MIDDLES[middle]
+    layer = np.zeros(_UNITS, np.float32)
+    tensors = (
+        TensorDef("x", "float32", x.shape),
+        TensorDef("w", "float32", weights.shape, weights),
+        TensorDef("b", "float32", layer.shape, layer),
+        TensorDef("h", "float32", x.shape),
+        TensorDef("operand", str(operand.dtype), operand.shape, operand),
+        TensorDef("g", "float32", x.shape),
+        TensorDef("y", "float32", x.shape),
+    )
+    nodes = (
+        Node("FULLY_CONNECTED", (0, 1, 2), (3,)),
+        Node(middle, (3, 4), (5,)),
+        Node("FULLY_CONNECTED", (5, 1, 2), (6,)),
+    )
+    right = function(x @ weights.T) @ weights.T
+    return Question(write_model([Graph(tensors, nodes, (0,), (6,))]), (x,), right)
+
+
+def _integers(rows: int, columns: int) -> Array:
+    """Return small integers of both signs as float32."""
+    return ((3 * np.arange(rows)[:, None] + 5 * np.arange(columns)) % 7 - 3).astype(np.float32)

@@ -1,0 +1,71 @@
+"""binary_size of runtimes in Node: the scripts that V8 ran, by its own record, and the WebAssembly beside them."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+from opconform.harness import proc
+from opconform.harness.claim_values import show_size
+from opconform.harness.claims import Evidence, NotMeasurable, Subject
+from opconform.harness.claims_models import tiny
+from opconform.harness.claims_worker import Refused, command_of, interpreter_of, started
+from opconform.harness.registry import Handle
+
+_PACKAGES = "node_modules"
+
+
+def runs_scripts(handle: Handle) -> bool:
+    """Tell whether a runtime's worker is a script in Node."""
+    return interpreter_of(command_of(handle)) == "Node"
+
+
+def check_binary_size(subject: Subject) -> Evidence:
+    """Add up the files of npm packages that a tiny model makes a worker run."""
+    with tempfile.TemporaryDirectory(prefix="opconform-claims-") as folder:
+        try:
+            _record(subject.handle, folder)
+        except Refused as error:
+            raise NotMeasurable(str(error)) from error
+        scripts = [path for path in _recorded(Path(folder)) if _PACKAGES in path.parts]
+    if not scripts:
+        raise NotMeasurable("V8 recorded no script of an npm package")
+    binaries = _webassembly(scripts)
+    size = sum(path.stat().st_size for path in (*scripts, *binaries))
+    named = ", ".join(f"{path.name} {show_size(path.stat().st_size)}" for path in (*_largest(scripts), *binaries))
+    return Evidence("binary_size", size, show_size(size), f"{len(scripts)} scripts in the coverage of V8: {named}")
+
+
+def _record(handle: Handle, folder: str) -> None:
+    """Let V8 write into a folder which scripts a worker runs. Raises Refused and NotMeasurable."""
+    with started(handle, ("env", f"NODE_V8_COVERAGE={folder}")) as worker:
+        if len(proc.family(worker.pid)) > 1:
+            raise NotMeasurable("its scripts run in another program, which does not tell them; ask for one in Node")
+        question = tiny()
+        with suppress(Refused):  # its scripts are loaded even where it declines the model
+            worker.open(question.model)
+            worker.run(question.inputs)
+        worker.leave()
+
+
+def _recorded(folder: Path) -> list[Path]:
+    """Return the files that ran, from the JSON that V8 wrote."""
+    entries = [entry for file in folder.glob("*.json") for entry in json.loads(file.read_text())["result"]]
+    urls = (urlparse(entry["url"]) for entry in entries)
+    found = {Path(unquote(url.path)) for url in urls if url.scheme == "file"}
+    return sorted(path for path in found if path.is_file())
+
+
+def _webassembly(scripts: Iterable[Path]) -> list[Path]:
+    """Return the largest WebAssembly file of each folder of scripts: of several, one a processor, one is used."""
+    folders = sorted({path.parent for path in scripts})
+    every = (sorted(folder.glob("*.wasm"), key=lambda path: path.stat().st_size) for folder in folders)
+    return [found[-1] for found in every if found]
+
+
+def _largest(scripts: Iterable[Path]) -> list[Path]:
+    return sorted(scripts, key=lambda path: -path.stat().st_size)[:3]
