@@ -5,7 +5,7 @@
  * tensor or a list. Where several functions are composed, they are exact or within the bounds of any one of them.
  */
 
-import {declined} from "./common.mjs";
+import {axisOf, declined, ints, invalid, outOfRange, scalar} from "./common.mjs";
 
 /** Apply a fused activation. */
 export function activated(tf, x, activation) {
@@ -15,48 +15,66 @@ export function activated(tf, x, activation) {
     case "RELU": return tf.relu(x);
     case "RELU6": return tf.relu6(x);
     case "RELU_N1_TO_1": return tf.clipByValue(x, -1, 1);
-    default: return declined(`the fused activation ${activation}`);
+    default: return declined(`fused activation ${activation}`);
   }
 }
 
 const unary = (name) => (tf, [x]) => tf[name](x);
 const binary = (name) => (tf, [a, b], options) => activated(tf, tf[name](a, b), options.activation);
-const reduced = (name) => (tf, [x, axes], options) => tf[name](x, Array.from(axes.dataSync()), options.keep_dims);
+const reduced = (name) => (tf, [x, axes], options) => tf[name](x, axesOf(axes, x), options.keep_dims);
 
-/** ARG_MAX and ARG_MIN; the axis is a scalar or a vector of one. */
-const placed = (name) => (tf, [x, axis], options, node) => {
-  if (node.dtypes[0] !== "int32") return declined(`${node.dtypes[0]} outputs`);
-  return tf[name](x, axis.dataSync()[0]);
-};
+function axesOf(axes, x) {
+  return ints(axes).map((axis) => axisOf(axis, x.shape.length));
+}
+
+/** ARG_MAX and ARG_MIN. */
+const placed = (name) => (tf, [x, axis]) => tf[name](x, axisOf(scalar(axis), x.shape.length));
 
 const UNARY = {
   ABS: "abs", CEIL: "ceil", COS: "cos", ELU: "elu", EXP: "exp", FLOOR: "floor", LOG: "log", LOGICAL_NOT: "logicalNot",
-  LOGISTIC: "sigmoid", NEG: "neg", RELU: "relu", RELU6: "relu6", ROUND: "round", RSQRT: "rsqrt", SIGN: "sign",
-  SIN: "sin", SQRT: "sqrt", SQUARE: "square", TANH: "tanh", ZEROS_LIKE: "zerosLike",
+  LOGISTIC: "sigmoid", LOG_SOFTMAX: "logSoftmax", NEG: "neg", RELU: "relu", RELU6: "relu6", ROUND: "round",
+  RSQRT: "rsqrt", SIGN: "sign", SIN: "sin", SQRT: "sqrt", SQUARE: "square", TANH: "tanh", ZEROS_LIKE: "zerosLike",
 };
 const BINARY = {
-  ADD: "add", ATAN2: "atan2", EQUAL: "equal", FLOOR_MOD: "mod", GREATER: "greater", GREATER_EQUAL: "greaterEqual",
-  LESS: "less", LESS_EQUAL: "lessEqual", LOGICAL_AND: "logicalAnd", LOGICAL_OR: "logicalOr", MAXIMUM: "maximum",
-  MINIMUM: "minimum", MUL: "mul", NOT_EQUAL: "notEqual", POW: "pow", SQUARED_DIFFERENCE: "squaredDifference",
-  SUB: "sub",
+  ADD: "add", ATAN2: "atan2", EQUAL: "equal", GREATER: "greater", GREATER_EQUAL: "greaterEqual", LESS: "less",
+  LESS_EQUAL: "lessEqual", LOGICAL_AND: "logicalAnd", LOGICAL_OR: "logicalOr", MAXIMUM: "maximum", MINIMUM: "minimum",
+  MUL: "mul", NOT_EQUAL: "notEqual", PRELU: "prelu", SQUARED_DIFFERENCE: "squaredDifference", SUB: "sub",
 };
-const REDUCED = {MEAN: "mean", REDUCE_ALL: "all", REDUCE_ANY: "any", REDUCE_MAX: "max", REDUCE_MIN: "min",
-  REDUCE_PROD: "prod", SUM: "sum"};
+const REDUCED = {REDUCE_ALL: "all", REDUCE_ANY: "any", REDUCE_MAX: "max", REDUCE_MIN: "min", REDUCE_PROD: "prod", SUM: "sum"};
 
 const from = (table, make) => Object.fromEntries(Object.entries(table).map(([op, name]) => [op, make(name)]));
 
-/** tf.div of int32 rounds down, TensorFlow Lite cuts towards zero. */
-function divided(tf, [a, b], options) {
-  if (a.dtype === "int32") return declined("int32 quotients cut towards zero");
-  return activated(tf, tf.div(a, b), options.activation);
+/** The quotient of whole numbers cut towards zero; tf.div rounds it down. */
+function cut(tf, a, b) {
+  const down = tf.floorDiv(a, b);
+  const inexact = tf.notEqual(tf.mul(down, b), a), negative = tf.notEqual(tf.less(a, 0), tf.less(b, 0));
+  return tf.add(down, tf.cast(tf.logicalAnd(inexact, negative), "int32"));
 }
 
-function cast(tf, [x], options, node) {
-  return tf.cast(x, node.dtypes[0]);
+/** Whole numbers have no quotient and no remainder by zero. */
+function divisor(b) {
+  if (b.dtype === "int32" && b.dataSync().includes(0)) outOfRange("a whole number is divided by zero");
+  return b;
+}
+
+function divided(tf, [a, b], options) {
+  divisor(b);
+  return activated(tf, a.dtype === "int32" ? cut(tf, a, b) : tf.div(a, b), options.activation);
+}
+
+function mean(tf, [x, axes], options) {
+  if (x.dtype === "float32") return reduced("mean")(tf, [x, axes], options);
+  const sum = reduced("sum")(tf, [x, axes], options);
+  return cut(tf, sum, tf.scalar(Math.max(1, x.size / Math.max(1, sum.size)), "int32"));
+}
+
+function power(tf, [a, b]) {
+  if (b.dtype === "int32" && b.dataSync().some((n) => n < 0)) outOfRange("a whole number has a negative exponent");
+  return tf.pow(a, b);
 }
 
 function cumulated(tf, [x, axis], options) {
-  return tf.cumsum(x, axis.dataSync()[0], options.exclusive, options.reverse);
+  return tf.cumsum(x, axisOf(scalar(axis), x.shape.length), options.exclusive, options.reverse);
 }
 
 /** 0.5 x (1 + erf(x / sqrt 2)), or its approximation by tanh. */
@@ -66,6 +84,25 @@ function gelu(tf, [x], options) {
   return tf.mul(tf.mul(x, 0.5), tf.add(tf.tanh(inner), 1));
 }
 
+/** a xor b = a + b - 2 (a and b); what goes beyond 32 bits on the way comes back. */
+function xor(tf, [a, b]) {
+  return tf.sub(tf.add(a, b), tf.mul(tf.bitwiseAnd(...broadcast(tf, a, b)), 2));
+}
+
+/** tf.bitwiseAnd wants equal shapes. */
+function broadcast(tf, a, b) {
+  const zeros = tf.zerosLike(tf.add(a, b));
+  return [tf.add(a, zeros), tf.add(b, zeros)];
+}
+
+/** How many boundaries are at or below each element. */
+function bucketized(tf, [x], options) {
+  const edges = options.boundaries ?? [];
+  if (edges.some((edge, n) => edge < edges[n - 1])) invalid("the boundaries are not sorted");
+  return tf.reshape(tf.upperBound(tf.tensor1d(edges), tf.cast(tf.reshape(x, [x.size]), "float32")), x.shape);
+}
+
+/** Kernels by operator. */
 export const KERNELS = {
   ...from(UNARY, unary),
   ...from(BINARY, binary),
@@ -73,15 +110,19 @@ export const KERNELS = {
   ADD_N: (tf, inputs) => tf.addN(inputs),
   ARG_MAX: placed("argMax"),
   ARG_MIN: placed("argMin"),
-  CAST: cast,
+  BITWISE_XOR: xor,
+  BUCKETIZE: bucketized,
+  CAST: (tf, [x], options, node) => tf.cast(x, node.dtypes[0]),
   CUMSUM: cumulated,
   DIV: divided,
+  FLOOR_DIV: (tf, [a, b]) => tf.floorDiv(a, divisor(b)),
+  FLOOR_MOD: (tf, [a, b]) => tf.mod(a, divisor(b)),
   GELU: gelu,
   HARD_SWISH: (tf, [x]) => tf.mul(x, tf.div(tf.relu6(tf.add(x, 3)), 6)),
   LEAKY_RELU: (tf, [x], options) => tf.leakyRelu(x, options.alpha),
-  LOG_SOFTMAX: (tf, [x]) => tf.logSoftmax(x),
-  PRELU: (tf, [x, alpha]) => tf.prelu(x, alpha),
+  MEAN: mean,
+  POW: power,
   RELU_0_TO_1: (tf, [x]) => tf.clipByValue(x, 0, 1),
   RELU_N1_TO_1: (tf, [x]) => tf.clipByValue(x, -1, 1),
-  SELECT_V2: (tf, [condition, x, y]) => tf.where(condition, x, y),
+  SELECT_V2: (tf, [condition, a, b]) => tf.where(condition, a, b),
 };

@@ -1,8 +1,9 @@
-/** Layers: convolutions, pooling, products of matrices, normalization, resizing, segments, random numbers. */
+/** Layers: convolutions, pooling, products of matrices, normalization, resizing, boxes. */
 
-import {declined} from "./common.mjs";
+import {declined, ints, invalid, perAxis, room, scalar} from "./common.mjs";
 import {activated} from "./elementwise.mjs";
 
+const PLANE = ["h", "w"], VOLUME = ["d", "h", "w"];
 const padding = (options) => options.padding.toLowerCase();
 
 function finished(tf, y, bias, options) {
@@ -12,7 +13,7 @@ function finished(tf, y, bias, options) {
 /** Filters come as [out, h, w, in]. */
 function conv2d(tf, [x, weights, bias], options) {
   const filter = tf.transpose(weights, [1, 2, 3, 0]);
-  const strides = [options.stride_h, options.stride_w], dilations = [options.dilation_h, options.dilation_w];
+  const strides = perAxis(options, "stride", PLANE), dilations = perAxis(options, "dilation", PLANE);
   return finished(tf, tf.conv2d(x, filter, strides, padding(options), "NHWC", dilations), bias, options);
 }
 
@@ -20,21 +21,27 @@ function conv2d(tf, [x, weights, bias], options) {
 function depthwise(tf, [x, weights, bias], options) {
   const [, height, width, out] = weights.shape, channels = x.shape[3];
   const filter = tf.reshape(weights, [height, width, channels, out / channels]);
-  const strides = [options.stride_h, options.stride_w], dilations = [options.dilation_h, options.dilation_w];
+  const strides = perAxis(options, "stride", PLANE), dilations = perAxis(options, "dilation", PLANE);
   return finished(tf, tf.depthwiseConv2d(x, filter, strides, padding(options), "NHWC", dilations), bias, options);
 }
 
 /** Inputs are the output's shape, filters [out, h, w, in], the input, and perhaps a bias. */
 function transposeConv(tf, [shape, weights, x, bias], options) {
-  const filter = tf.transpose(weights, [1, 2, 0, 3]), strides = [options.stride_h, options.stride_w];
-  const y = tf.conv2dTranspose(x, filter, Array.from(shape.dataSync()), strides, padding(options));
-  return finished(tf, y, bias, options);
+  const filter = tf.transpose(weights, [1, 2, 0, 3]), strides = perAxis(options, "stride", PLANE);
+  return finished(tf, tf.conv2dTranspose(x, filter, room(ints(shape)), strides, padding(options)), bias, options);
 }
 
 /** Filters come as [d, h, w, in, out]. */
 function conv3d(tf, [x, weights, bias], options) {
-  const [strides, dilations] = ["stride", "dilation"].map((what) => ["d", "h", "w"].map((a) => options[`${what}_${a}`]));
+  const strides = perAxis(options, "stride", VOLUME), dilations = perAxis(options, "dilation", VOLUME);
   return finished(tf, tf.conv3d(x, weights, strides, padding(options), "NDHWC", dilations), bias, options);
+}
+
+/** As transposeConv, with filters [d, h, w, out, in]. */
+function conv3dTranspose(tf, [shape, weights, x, bias], options) {
+  const strides = perAxis(options, "stride", VOLUME);
+  if (perAxis(options, "dilation", VOLUME).some((n) => n > 1)) return declined("dilated transposed CONV_3D");
+  return finished(tf, tf.conv3dTranspose(x, weights, room(ints(shape)), strides, padding(options)), bias, options);
 }
 
 function fullyConnected(tf, [x, weights, bias], options) {
@@ -45,59 +52,61 @@ function fullyConnected(tf, [x, weights, bias], options) {
 }
 
 const pooled = (name) => (tf, [x], options) => {
-  const window = [options.filter_h, options.filter_w], strides = [options.stride_h, options.stride_w];
+  const window = perAxis(options, "filter", PLANE), strides = perAxis(options, "stride", PLANE);
   return activated(tf, tf[name](x, window, strides, padding(options)), options.activation);
 };
 
 function l2Pool(tf, [x], options) {
-  const window = [options.filter_h, options.filter_w], strides = [options.stride_h, options.stride_w];
-  return activated(tf, tf.sqrt(tf.avgPool(tf.square(x), window, strides, padding(options))), options.activation);
+  const meanSquare = pooled("avgPool")(tf, [tf.square(x)], {...options, activation: "NONE"});
+  return activated(tf, tf.sqrt(meanSquare), options.activation);
 }
 
 /** x / max(|x|, 1e-6), along the last axis. */
 function l2Normalized(tf, [x], options) {
-  const norm = tf.sqrt(tf.sum(tf.square(x), -1, true));
-  return activated(tf, tf.div(x, tf.maximum(norm, 1e-6)), options.activation);
+  if (options.activation !== "NONE") invalid(`L2_NORMALIZATION fuses no ${options.activation}`);
+  return tf.div(x, tf.maximum(tf.sqrt(tf.sum(tf.square(x), -1, true)), 1e-6));
 }
 
-const resized = (name) => (tf, [x, size], options) =>
-  tf.image[name](x, Array.from(size.dataSync()), options.align_corners, options.half_pixel_centers);
+const resized = (name) => (tf, [x, size], options) => {
+  const [height, width] = ints(size);
+  room([x.shape[0], height, width, x.shape[3]]);
+  return tf.image[name](x, [height, width], options.align_corners, options.half_pixel_centers);
+};
 
-function suppressed(tf, [boxes, scores, most, overlap, least]) {
-  const numbers = [most, overlap, least].map((x) => x.dataSync()[0]);
-  const found = tf.image.nonMaxSuppressionPadded(boxes, scores, ...numbers, true);
+function suppressed(tf, [boxes, scores, ...rules]) {
+  const found = tf.image.nonMaxSuppressionPadded(boxes, scores, ...rules.map(scalar), true);
   return [found.selectedIndices, found.validOutputs];
+}
+
+/** What is selected, filled up with zeros. */
+function softlySuppressed(tf, [boxes, scores, ...rules]) {
+  const found = tf.image.nonMaxSuppressionWithScore(boxes, scores, ...rules.map(scalar));
+  const count = found.selectedIndices.size, missing = scalar(rules[0]) - count;
+  const filled = [found.selectedIndices, found.selectedScores].map((x) => tf.pad(x, [[0, missing]]));
+  return [...filled, tf.scalar(count, "int32")];
 }
 
 function localResponse(tf, [x], options) {
   return tf.localResponseNormalization(x, options.radius, options.bias, options.alpha, options.beta);
 }
 
-function categories(tf, [logits, count], options, node) {
-  if (node.dtypes[0] !== "int32") return declined(`${node.dtypes[0]} outputs of MULTINOMIAL`);
-  return tf.multinomial(logits, count.dataSync()[0], undefined, false);
-}
-
-const segments = (tf, [x, ids, count]) => tf.unsortedSegmentSum(x, ids, count.dataSync()[0]);
-
+/** Kernels by operator. */
 export const KERNELS = {
   AVERAGE_POOL_2D: pooled("avgPool"),
   BATCH_MATMUL: (tf, [a, b], options) => tf.matMul(a, b, options.adj_x, options.adj_y),
   CONV_2D: conv2d,
   CONV_3D: conv3d,
+  CONV_3D_TRANSPOSE: conv3dTranspose,
   DEPTHWISE_CONV_2D: depthwise,
   FULLY_CONNECTED: fullyConnected,
   L2_NORMALIZATION: l2Normalized,
   L2_POOL_2D: l2Pool,
   LOCAL_RESPONSE_NORMALIZATION: localResponse,
   MAX_POOL_2D: pooled("maxPool"),
-  MULTINOMIAL: categories,
   NON_MAX_SUPPRESSION_V4: suppressed,
-  RANDOM_STANDARD_NORMAL: (tf, [shape]) => tf.randomNormal(Array.from(shape.dataSync())),
-  RANDOM_UNIFORM: (tf, [shape]) => tf.randomUniform(Array.from(shape.dataSync())),
+  NON_MAX_SUPPRESSION_V5: softlySuppressed,
   RESIZE_BILINEAR: resized("resizeBilinear"),
   RESIZE_NEAREST_NEIGHBOR: resized("resizeNearestNeighbor"),
   SOFTMAX: (tf, [x], options) => tf.softmax(options.beta === 1 ? x : tf.mul(x, options.beta)),
   TRANSPOSE_CONV: transposeConv,
-  UNSORTED_SEGMENT_SUM: segments,
 };

@@ -1,12 +1,15 @@
 /** Opens models and runs them node by node with TensorFlow.js. */
 
+import {declined, invalid, outOfRange, room} from "./common.mjs";
 import {KERNELS as ELEMENTWISE} from "./elementwise.mjs";
 import {KERNELS as LAYERS} from "./layers.mjs";
 import {readModel} from "./model.mjs";
 import {KERNELS as MOVES} from "./moves.mjs";
-import * as wire from "../../../targets/javascript/wire.mjs";
+import {KERNELS as SEGMENTS} from "./segments.mjs";
+import {checkSignature} from "./signatures.mjs";
+import {INVALID_INPUT, INVALID_MODEL, UNSUPPORTED, WireError} from "../../../targets/javascript/wire.mjs";
 
-const KERNELS = {...ELEMENTWISE, ...MOVES, ...LAYERS};
+const KERNELS = {...ELEMENTWISE, ...MOVES, ...LAYERS, ...SEGMENTS};
 /** tfjs dtype -> code of the TFLite schema and array */
 const DTYPES = {float32: [0, Float32Array], int32: [2, Int32Array], bool: [6, Uint8Array]};
 const BY_CODE = {0: "float32", 2: "int32", 6: "bool"};
@@ -21,35 +24,36 @@ export class Session {
     this.schema = schema;
     this.ByteBuffer = ByteBuffer;
     this.model = null;
+    this.constants = new Map();
   }
 
+  /** Forget the model; its constants are freed. */
   close() {
-    this.tf.engine().disposeVariables();
+    for (const constant of this.constants.values()) constant.dispose();
+    this.constants.clear();
     this.model = null;
   }
 
+  /** Read a model and check all that does not depend on values. Throws WireError. */
   open(payload) {
-    this.model = null;
+    this.close();
     const model = readModel(new this.ByteBuffer(payload.slice()), this.schema);
-    for (const node of model.nodes) {
-      if (!KERNELS[node.op]) throw new wire.WireError(wire.UNSUPPORTED, `${node.op} has no counterpart in TensorFlow.js`);
-      node.dtypes = node.outputs.map((n) => dtypeOf(model.tensors[n].code));
-      node.inputs.filter((n) => n !== -1).forEach((n) => dtypeOf(model.tensors[n].code));
-    }
+    checkNodes(model);
+    model.tensors.forEach((tensor, n) => {
+      if (tensor.data) this.constants.set(n, this.tensor(tensor, tensor.data, INVALID_MODEL));
+    });
     this.model = model;
   }
 
+  /** Invoke the model that is open: tensors in, tensors out, as wire.mjs has them. Throws WireError. */
   run(given) {
     const model = this.model;
-    if (!model) throw new wire.WireError(wire.INVALID_INPUT, "no model is open");
-    if (given.length !== model.inputs.length) {
-      throw new wire.WireError(wire.INVALID_INPUT, `${given.length} inputs given, the model has ${model.inputs.length}`);
-    }
+    if (!model) outOfRange("no model is open");
+    if (given.length !== model.inputs.length) outOfRange(`${given.length} inputs given, the model has ${model.inputs.length}`);
     const engine = this.tf.engine();
     engine.startScope();
     try {
-      const values = new Map();
-      model.tensors.forEach((t, n) => t.data && values.set(n, this.tensor(t.code, t.shape, t.data)));
+      const values = new Map(this.constants);
       model.inputs.forEach((n, i) => values.set(n, this.fed(model.tensors[n], given[i])));
       for (const node of model.nodes) this.compute(node, values);
       return model.outputs.map((n) => encoded(values.get(n)));
@@ -58,36 +62,25 @@ export class Session {
     }
   }
 
-  fed(tensor, given) {
-    if (given.code !== tensor.code) {
-      throw new wire.WireError(wire.INVALID_INPUT, `an input has dtype code ${given.code}, want ${tensor.code}`);
-    }
-    return this.tensor(given.code, given.shape, given.bytes);
+  fed(tensor, {code, shape, bytes}) {
+    if (code !== tensor.code) outOfRange(`an input has dtype code ${code}, want ${tensor.code}`);
+    if (!sameShape(shape, tensor.shape)) outOfRange(`an input is [${shape}], want [${tensor.shape}]`);
+    return this.tensor(tensor, bytes, INVALID_INPUT);
   }
 
-  tensor(code, shape, bytes) {
-    const dtype = dtypeOf(code), ArrayType = DTYPES[dtype][1];
-    const count = shape.reduce((a, b) => a * b, 1);
-    if (count * ArrayType.BYTES_PER_ELEMENT > bytes.length) {
-      throw new wire.WireError(wire.INVALID_INPUT, `${bytes.length} bytes for ${count} of ${dtype}`);
-    }
-    const own = bytes.slice(0, count * ArrayType.BYTES_PER_ELEMENT);
-    return this.tf.tensor(new ArrayType(own.buffer), shape, dtype);
+  tensor(tensor, bytes, error) {
+    const {shape} = tensor, dtype = dtypeOf(tensor);
+    const ArrayType = DTYPES[dtype][1], size = shape.reduce((a, b) => a * b, ArrayType.BYTES_PER_ELEMENT);
+    if (size !== bytes.length) throw new WireError(error, `${bytes.length} bytes for [${shape}] of ${dtype}`);
+    return this.tf.tensor(new ArrayType(bytes.slice().buffer), shape, dtype);
   }
 
   compute(node, values) {
     const inputs = node.inputs.map((n) => (n === -1 ? null : values.get(n)));
-    let found;
-    try {
-      found = KERNELS[node.op](this.tf, inputs, node.options, node);
-    } catch (error) {
-      if (error instanceof wire.WireError) throw error;
-      const code = MISSING.test(error.message) ? wire.UNSUPPORTED : wire.INVALID_MODEL;
-      throw new wire.WireError(code, `${node.op}: ${error.message}`);
-    }
+    const found = attempt(node.op, () => KERNELS[node.op](this.tf, inputs, node.options, node));
     const outputs = Array.isArray(found) ? found : [found];
     if (outputs.length !== node.outputs.length) {
-      throw new wire.WireError(wire.INVALID_MODEL, `${node.op} gives ${outputs.length} outputs, the model has ${node.outputs.length}`);
+      invalid(`${node.op} gives ${outputs.length} outputs, the model has ${node.outputs.length}`);
     }
     outputs.forEach((value, i) => {
       agree(node.op, value, this.model.tensors[node.outputs[i]]);
@@ -96,24 +89,51 @@ export class Session {
   }
 }
 
-/** A model whose shapes are not those that follow from its inputs is refused here: TensorFlow.js knows no model. */
-function agree(op, value, tensor) {
-  const same = value.shape.length === tensor.shape.length && value.shape.every((size, n) => size === tensor.shape[n]);
-  if (!same && !tensor.dynamic) {
-    const text = `${op}: the model says that an output is [${tensor.shape}], TensorFlow.js computes [${value.shape}]`;
-    throw new wire.WireError(wire.INVALID_MODEL, text);
+/** Every node has a kernel, operands of the right dtypes, and inputs that are there before it. */
+function checkNodes({tensors, nodes, inputs, outputs}) {
+  const known = new Set(inputs);
+  tensors.forEach((tensor, n) => tensor.data && known.add(n));
+  for (const node of nodes) {
+    if (!Object.hasOwn(KERNELS, node.op)) declined(`counterpart of ${node.op}`);
+    const [taken, made] = [node.inputs, node.outputs].map((list) => list.map((n) => (n === -1 ? null : dtypeOf(tensors[n]))));
+    checkSignature(node.op, taken, made);
+    const unknown = node.inputs.find((n) => n !== -1 && !known.has(n));
+    if (unknown !== undefined) invalid(`${node.op} reads tensor ${unknown} before anything writes it`);
+    node.dtypes = made;
+    node.outputs.forEach((n) => known.add(n));
+  }
+  const missing = outputs.find((n) => !known.has(n));
+  if (missing !== undefined) invalid(`nothing writes the output, tensor ${missing}`);
+  for (const n of known) room(tensors[n].shape);
+}
+
+function dtypeOf({code}) {
+  return BY_CODE[code] ?? declined(`tensors of dtype code ${code}`);
+}
+
+/** The result of a kernel; what tfjs throws becomes a refusal in its own words. */
+function attempt(op, kernel) {
+  try {
+    return kernel();
+  } catch (error) {
+    if (error instanceof WireError) throw error;
+    throw new WireError(MISSING.test(error.message) ? UNSUPPORTED : INVALID_MODEL, `${op}: ${error.message}`);
   }
 }
 
-function dtypeOf(code) {
-  const dtype = BY_CODE[code];
-  if (!dtype) throw new wire.WireError(wire.UNSUPPORTED, `TensorFlow.js has no tensors of dtype code ${code}`);
-  return dtype;
+function sameShape(a, b) {
+  return a.length === b.length && a.every((size, axis) => size === b[axis]);
+}
+
+/** A model whose shapes are not those that follow from its inputs is refused here: TensorFlow.js knows no model. */
+function agree(op, value, tensor) {
+  if (tensor.dynamic || sameShape(value.shape, tensor.shape)) return;
+  invalid(`${op}: the model says that an output is [${tensor.shape}], TensorFlow.js computes [${value.shape}]`);
 }
 
 /** A computed tensor as the wire takes it; its own dtype speaks, not the model's. */
 function encoded(value) {
-  const [code, ArrayType] = DTYPES[value.dtype] ?? [255, Uint8Array];
+  const [code, ArrayType] = DTYPES[value.dtype];
   const data = value.dataSync();
   const typed = data instanceof ArrayType ? data : ArrayType.from(data);
   return {code, shape: value.shape, bytes: new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength)};
