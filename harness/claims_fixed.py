@@ -1,0 +1,147 @@
+"""Fixed weights and fixed topology: what an opened model lets others change.
+
+Weights: a model whose operator writes into a constant is refused, or faults, or the constant stays. Topology: an opened
+model takes no other number or shapes of inputs, and a change of its file after opening changes no operator.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from opconform.harness import claims_worker
+from opconform.harness.claims import Evidence, NotMeasurable, Subject
+from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
+from opconform.harness.isolate import Executor
+from opconform.harness.model import Array, Declined, Outcome, Produced, Rejected
+from opconform.harness.smoke import say
+
+_SHAPE = (2, 3)
+_X = np.arange(1, 7, dtype=np.float32).reshape(_SHAPE)
+_WEIGHTS = np.full(_SHAPE, 100, np.float32)
+
+
+def check_fixed_weights(subject: Subject) -> Evidence:
+    """Run a model that overwrites its weights before it adds them: from memory, and from a file where it maps files."""
+    source = "a model whose first operator writes into the constant that its second adds"
+    executor = subject.connect()
+    try:
+        ways = {"from memory": _written(lambda model: _answer(executor, model))}
+    finally:
+        executor.close()
+    if _opens_files(subject):
+        ways["from a file"] = _written(lambda model: _answer_of_file(subject, model))
+    words = "; ".join(f"{way}: {found}" for way, (_, found) in ways.items())
+    fixed = all(good for good, _ in ways.values())
+    return Evidence("fixed_weights", fixed, "stay" if fixed else "can be overwritten", source, words)
+
+
+def _written(answer: Callable[[bytes], Array | str]) -> tuple[bool, str]:
+    """Return whether weights stay as they are, and what happened; `answer` runs a model: its output, or a refusal."""
+    control = answer(_model(written="z"))
+    if not _is(control, _X + _WEIGHTS):
+        return False, f"the same model without the write does not run right: {_shown(control)}"
+    found = answer(_model(written="w"))
+    if isinstance(found, str):
+        return True, found
+    if _is(found, _X + _WEIGHTS):
+        return True, "the write has no effect"
+    return False, "it writes into the constant, and the next operator reads what was written"
+
+
+def _is(found: Array | str, want: Array) -> bool:
+    return not isinstance(found, str) and np.array_equal(found, want)
+
+
+def _shown(found: Array | str) -> str:
+    return found if isinstance(found, str) else f"{found.tolist()}"
+
+
+def _answer(executor: Executor, model: bytes) -> Array | str:
+    outcome = executor.execute(model, [(_X,)])
+    return _only(outcome) if isinstance(outcome, Produced) else say(outcome)
+
+
+def _only(outcome: Produced) -> Array | str:
+    outputs = outcome.outputs[0]
+    return outputs[0] if len(outputs) == 1 else f"{len(outputs)} outputs, the model has 1"
+
+
+def _answer_of_file(subject: Subject, model: bytes) -> Array | str:
+    with tempfile.NamedTemporaryFile(suffix=".tflite") as file, claims_worker.started(subject.handle) as worker:
+        file.write(model)
+        file.flush()
+        try:
+            worker.open_file(Path(file.name))
+            return worker.run([_X])[0]
+        except claims_worker.Refused as error:
+            return str(error)
+
+
+def _opens_files(subject: Subject) -> bool:
+    """Tell whether a worker takes the path of a model."""
+    try:
+        return not isinstance(_answer_of_file(subject, _model(written="z")), str)
+    except (NotMeasurable, claims_worker.Refused):
+        return False
+
+
+def _model(written: str, second: str = "ADD") -> bytes:
+    """Return ABS(x) into tensor `written` ("w": the weights), then y = x `second` w."""
+    names = ("x", "w", "z", "y")
+    tensors = tuple(TensorDef(name, "float32", _SHAPE, _WEIGHTS if name == "w" else None) for name in names)
+    nodes = (Node("ABS", (0,), (names.index(written),)), Node(second, (0, 1), (3,)))
+    return write_model([Graph(tensors, nodes, (0,), (3,))])
+
+
+def check_fixed_topology(subject: Subject) -> Evidence:
+    """Try to have an opened model take other inputs, and to change its operators by its file."""
+    source = (
+        "RUN with an input more, with more rows, with fewer; its file overwritten with another operator once it is open"
+    )
+    executor = subject.connect()
+    try:
+        why = _bent(executor)
+    finally:
+        executor.close()
+    if not why and _opens_files(subject):
+        why = _follows_file(subject)
+    return Evidence("fixed_topology", not why, "stays" if not why else "can be changed", source, why)
+
+
+def _bent(executor: Executor) -> str:
+    """Return how an opened model gave way to inputs that do not fit, or ""."""
+    before = executor.execute(_model(written="z"), [(_X,)])
+    if not isinstance(before, Produced) or not _is(_only(before), _X + _WEIGHTS):
+        return f"a model of ABS and ADD does not run right: {say(before)}"
+    others = {"an input more": (_X, _X), "an input of more rows": (np.concatenate([_X, _X]),), "one row": (_X[:1],)}
+    for name, vector in others.items():
+        found = executor.run([vector])
+        if not isinstance(found, Declined | Rejected):
+            return f"{name} was not refused: {say(found)}"
+    return _changed(executor.run([(_X,)]))
+
+
+def _changed(after: Outcome) -> str:
+    if isinstance(after, Produced) and _is(_only(after), _X + _WEIGHTS):
+        return ""
+    return f"after what it refused it answers otherwise: {say(after)}"
+
+
+def _follows_file(subject: Subject) -> str:
+    """Return what happens to an opened model whose file becomes that of MUL in place of ADD, "" if nothing."""
+    with tempfile.NamedTemporaryFile(suffix=".tflite") as file, claims_worker.started(subject.handle) as worker:
+        file.write(_model(written="z"))
+        file.flush()
+        try:
+            worker.open_file(Path(file.name))
+            file.seek(0)
+            file.write(_model(written="z", second="MUL"))
+            file.flush()
+            found: Array | str = worker.run([_X])[0]
+        except claims_worker.Refused as error:
+            found = str(error)
+    return "" if _is(found, _X + _WEIGHTS) else f"with its file, the opened model changed: {_shown(found)}"

@@ -1,0 +1,96 @@
+"""The number of operators that work: those of which at least one row of the spec conforms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+
+from opconform.harness.claims import Evidence, NotMeasurable, Subject
+from opconform.harness.compare import judge
+from opconform.harness.encode import encode_case
+from opconform.harness.expectations import explain
+from opconform.harness.generate.cases import Built
+from opconform.harness.generate.engine import TIERS, cases
+from opconform.harness.isolate import Executor
+from opconform.harness.model import Declined
+from opconform.harness.registry import claims_row
+from opconform.harness.runner import expectations_of, load_oracle
+from opconform.harness.spec import OpSpec
+from opconform.harness.spec_load import load_all
+from opconform.harness.unit import Oracle, prepare
+from opconform.reports.lines import CaseLine, place
+from opconform.reports.log import read
+
+#: Legal cases of a row that must not be wrong, and of which one at least must be right.
+CASES = 4
+SEED = 0
+
+
+def check_ops(subject: Subject) -> Evidence:
+    """Count operators by a quick run here, or by the log that `--run` names."""
+    return _of_log(subject) if subject.log is not None else _of_run(subject)
+
+
+def _of_run(subject: Subject) -> Evidence:
+    specs, oracle = load_all(), load_oracle()
+    executor = subject.connect()
+    try:
+        working = [
+            op
+            for op, spec in specs.items()
+            if any(_works(subject, executor, oracle, spec, r) for r in _rows(subject, spec))
+        ]
+    finally:
+        executor.close()
+    source = f"a quick run: the first {CASES} legal cases of each row of {len(specs)} specs, seed {SEED}"
+    return _evidence(working, specs, source)
+
+
+def _rows(subject: Subject, spec: OpSpec) -> Sequence[str]:
+    """Return the rows of an op, those first that the manifest speaks of: they are likelier to work."""
+    return sorted(spec.rows, key=lambda row: not claims_row(subject.handle.manifest, spec.op, row))
+
+
+def _works(subject: Subject, executor: Executor, oracle: Oracle, spec: OpSpec, row: str) -> bool:
+    legal = (
+        built for built in cases(spec, row, oracle.kernels[spec.op], TIERS["smoke"], SEED) if not built.case.violates
+    )
+    found = [_passes(subject, executor, oracle, spec, built) for built in islice(legal, CASES)]
+    return True in found and False not in found
+
+
+def _passes(subject: Subject, executor: Executor, oracle: Oracle, spec: OpSpec, built: Built) -> bool | None:
+    """Tell whether a case passes; None where it is declined, or wrong in a way that is known of the runtime."""
+    outcome = executor.execute(encode_case(spec, built.case), built.case.vectors)
+    if isinstance(outcome, Declined):
+        return None
+    handle = subject.handle
+    verdict = judge(prepare(spec, built, oracle), outcome, handle.manifest.arithmetic)
+    if verdict.kind == "pass":
+        return True
+    known = explain(expectations_of(handle), handle.name, handle.at, built.case, verdict.kind, verdict.clause)
+    return None if known else False
+
+
+def _of_log(subject: Subject) -> Evidence:
+    """Count operators by a run log. Raises NotMeasurable where this runtime took no part in it."""
+    assert subject.log is not None
+    lines = [line for line in read(subject.log).cases if place(line.runtime, line.target) == subject.handle.label]
+    if not lines:
+        raise NotMeasurable(f"{subject.log} has no case of {subject.handle.label}")
+    rows: dict[tuple[str, str], list[CaseLine]] = {}
+    for line in lines:
+        rows.setdefault((line.op, line.row), []).append(line)
+    working = {op for (op, _), found in rows.items() if _conforms(found)}
+    return _evidence(sorted(working), load_all(), f"the run log {subject.log}")
+
+
+def _conforms(lines: Sequence[CaseLine]) -> bool:
+    """Tell whether a row of a log has passing cases and nothing unexpected."""
+    return any(line.verdict == "pass" for line in lines) and all(line.expected is not False for line in lines)
+
+
+def _evidence(working: Sequence[str], specs: Mapping[str, OpSpec], source: str) -> Evidence:
+    missing = [op for op in specs if op not in set(working)]
+    shown = ", ".join(missing[:8]) + (f" and {len(missing) - 8} more" if len(missing) > 8 else "")
+    return Evidence("ops", len(working), f"{len(working)}", source, f"not: {shown}" if missing else "")
