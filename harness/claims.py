@@ -56,9 +56,10 @@ Check = Callable[[Subject], Evidence]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A cell of the table: what a runtime claims (None: nothing), and the evidence."""
+    """A cell of the table: what a runtime of some version claims (None: nothing), and the evidence."""
 
     runtime: str
+    version: str
     claimed: Value | None
     evidence: Evidence
 
@@ -99,4 +100,4 @@ def examine(subject: Subject, check: Check, claim: str) -> Finding:
     except RuntimeFailure as error:
         evidence = Evidence(claim, False if CLAIMS[claim] is bool else None, "failed", "", str(error))
     claimed = claimed_values(subject.handle.manifest.claims).get(claim)
-    return Finding(subject.handle.label, claimed, evidence)
+    return Finding(subject.handle.label, subject.handle.manifest.version, claimed, evidence)

@@ -11,13 +11,12 @@ from opconform.harness.encode import encode_case
 from opconform.harness.expectations import explain
 from opconform.harness.generate.cases import Built
 from opconform.harness.generate.engine import TIERS, cases
-from opconform.harness.isolate import Executor
 from opconform.harness.model import Declined
 from opconform.harness.registry import claims_row
 from opconform.harness.runner import expectations_of, load_oracle
 from opconform.harness.spec import OpSpec
 from opconform.harness.spec_load import load_all
-from opconform.harness.unit import Oracle, prepare
+from opconform.harness.unit import Oracle, Seat, prepare
 from opconform.reports.lines import CaseLine, place
 from opconform.reports.log import read
 
@@ -34,11 +33,10 @@ def check_ops(subject: Subject) -> Evidence:
 def _of_run(subject: Subject) -> Evidence:
     specs, oracle = load_all(), load_oracle()
     executor = subject.connect()
+    seat = Seat(subject.handle, executor, expectations_of(subject.handle))
     try:
         working = [
-            op
-            for op, spec in specs.items()
-            if any(_works(subject, executor, oracle, spec, r) for r in _rows(subject, spec))
+            op for op, spec in specs.items() if any(_works(seat, oracle, spec, row) for row in _rows(seat, spec))
         ]
     finally:
         executor.close()
@@ -46,29 +44,28 @@ def _of_run(subject: Subject) -> Evidence:
     return _evidence(working, specs, source)
 
 
-def _rows(subject: Subject, spec: OpSpec) -> Sequence[str]:
+def _rows(seat: Seat, spec: OpSpec) -> Sequence[str]:
     """Return the rows of an op, those first that the manifest speaks of: they are likelier to work."""
-    return sorted(spec.rows, key=lambda row: not claims_row(subject.handle.manifest, spec.op, row))
+    return sorted(spec.rows, key=lambda row: not claims_row(seat.handle.manifest, spec.op, row))
 
 
-def _works(subject: Subject, executor: Executor, oracle: Oracle, spec: OpSpec, row: str) -> bool:
-    legal = (
-        built for built in cases(spec, row, oracle.kernels[spec.op], TIERS["smoke"], SEED) if not built.case.violates
-    )
-    found = [_passes(subject, executor, oracle, spec, built) for built in islice(legal, CASES)]
+def _works(seat: Seat, oracle: Oracle, spec: OpSpec, row: str) -> bool:
+    generated = cases(spec, row, oracle.kernels[spec.op], TIERS["smoke"], SEED)
+    legal = islice((built for built in generated if not built.case.violates), CASES)
+    found = [_passes(seat, oracle, spec, built) for built in legal]
     return True in found and False not in found
 
 
-def _passes(subject: Subject, executor: Executor, oracle: Oracle, spec: OpSpec, built: Built) -> bool | None:
+def _passes(seat: Seat, oracle: Oracle, spec: OpSpec, built: Built) -> bool | None:
     """Tell whether a case passes; None where it is declined, or wrong in a way that is known of the runtime."""
-    outcome = executor.execute(encode_case(spec, built.case), built.case.vectors)
+    outcome = seat.executor.execute(encode_case(spec, built.case), built.case.vectors)
     if isinstance(outcome, Declined):
         return None
-    handle = subject.handle
+    handle = seat.handle
     verdict = judge(prepare(spec, built, oracle), outcome, handle.manifest.arithmetic)
     if verdict.kind == "pass":
         return True
-    known = explain(expectations_of(handle), handle.name, handle.at, built.case, verdict.kind, verdict.clause)
+    known = explain(seat.expectations, handle.name, handle.at, built.case, verdict.kind, verdict.clause)
     return None if known else False
 
 
