@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
@@ -21,7 +21,10 @@ from opconform.harness.claim_values import show_size
 from opconform.harness.claims import Evidence, NotMeasurable, Subject
 from opconform.harness.claims_models import tiny
 from opconform.harness.claims_worker import Refused, Worker, command_of, idle, interpreter_of, started
+from opconform.harness.fuzz import samples_of_specs
 from opconform.harness.registry import Handle
+from opconform.harness.runner import load_oracle
+from opconform.harness.spec_load import load_all
 
 SIZE, INDEPENDENCE = "binary_size", "os_independence"
 #: Where the system and the interpreter keep their own libraries.
@@ -58,14 +61,16 @@ def check_binary_size(subject: Subject) -> Evidence:
     counted = code.compiled or code.own or code.needed
     if not counted:
         raise NotMeasurable("its worker maps nothing that can be told from its interpreter")
-    size = sum(counted.values())
-    return Evidence(SIZE, size, show_size(size), "; ".join(_described(code, handle.distribution)))
+    size, every = sum(counted.values()), _all_kernels(handle) if code.compiled else {}
+    measured = show_size(size) + (f", all ops {show_size(sum(every.values()))}" if every else "")
+    return Evidence(SIZE, size, measured, "; ".join(_described(code, every, handle.distribution)))
 
 
-def _described(code: Code, distribution: str) -> Iterator[str]:
+def _described(code: Code, every: Mapping[Path, int], distribution: str) -> Iterator[str]:
     """Yield what was added up, then what was not."""
     if code.compiled:
         yield f"text and data of {len(code.compiled)} compiled objects ({_largest(code.compiled)})"
+        yield f"of {len(every)} objects when one case of every claimed row has run"
     if code.own:
         yield f"text and data of {len(code.own)} mapped ELF files ({_largest(code.own)})"
     if code.needed:
@@ -91,7 +96,18 @@ def _code(handle: Handle) -> Code:
             mapped, opened = proc.mapped_objects(worker.pid) - shared, worker.opened()
     except Refused as error:
         raise NotMeasurable(str(error)) from error
-    return _sorted(mapped, [path for path in opened if path.suffix == _OBJECT], handle.distribution)
+    return _sorted(mapped, _object_sizes(opened), handle.distribution)
+
+
+def _all_kernels(handle: Handle) -> dict[Path, int]:
+    """Run one case of every row that a runtime claims; return the object files that it compiled, with their bytes."""
+    samples = samples_of_specs(list(load_all().values()), load_oracle().kernels, handle.manifest)
+    with started(handle) as worker:
+        for sample in samples:
+            with suppress(Refused):
+                worker.open(sample.model)
+                worker.run(sample.inputs)
+        return _object_sizes(worker.opened())
 
 
 def _use(worker: Worker) -> None:
@@ -102,16 +118,12 @@ def _use(worker: Worker) -> None:
         worker.run(question.inputs)
 
 
-def _sorted(mapped: Iterable[Path], objects: Iterable[Path], distribution: str) -> Code:
+def _sorted(mapped: Iterable[Path], compiled: Mapping[Path, int], distribution: str) -> Code:
     theirs = [path for path in mapped if not _is_system(path)]
     package = _files_of(distribution)
     own = [path for path in theirs if path in package or not path.is_relative_to(_PACKAGES)]
-    compiled = {path: _object_bytes(path) for path in objects}
-    return Code(
-        {path: flash_of(path) for path in own},
-        {path: size for path, size in compiled.items() if size},
-        {path: flash_of(path) for path in theirs if path not in own},
-    )
+    needed = [path for path in theirs if path not in own]
+    return Code({path: flash_of(path) for path in own}, compiled, {path: flash_of(path) for path in needed})
 
 
 def _is_system(path: Path) -> bool:
@@ -128,6 +140,11 @@ def _files_of(distribution: str) -> frozenset[Path]:
 
 def _package_bytes(distribution: str) -> int:
     return sum(path.stat().st_size for path in _files_of(distribution) if path.is_file())
+
+
+def _object_sizes(opened: Iterable[Path]) -> dict[Path, int]:
+    sizes = {path: _object_bytes(path) for path in opened if path.suffix == _OBJECT}
+    return {path: size for path, size in sizes.items() if size}
 
 
 def _object_bytes(path: Path) -> int:
@@ -162,5 +179,13 @@ def _asked_of_system(path: Path) -> frozenset[str]:
     with path.open("rb") as file:
         image: Any = ELFFile(file)
         table = image.get_section_by_name(".dynsym") or image.get_section_by_name(".symtab")
-        names = {symbol.name for symbol in table.iter_symbols()} if table else set()
+        names = _names(image, table) if table else set()
     return frozenset(name for name in names if kind_of(name))
+
+
+def _names(image: Any, table: Any) -> set[str]:
+    """Return the names of a table of symbols; a large library has too many to read them one by one."""
+    order: Literal["little", "big"] = "little" if image.little_endian else "big"
+    entries, step, strings = table.data(), table["sh_entsize"], image.get_section(table["sh_link"]).data()
+    starts = (int.from_bytes(entries[at : at + 4], order) for at in range(0, len(entries), step))
+    return {strings[start : strings.index(b"\0", start)].decode(errors="replace") for start in starts}
