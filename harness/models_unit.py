@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from opconform.harness import budgets_model
 from opconform.harness.events import Line, number
 from opconform.harness.flatread import ModelView
 from opconform.harness.model import Array
-from opconform.harness.models import Entry, Zoo, held_out, read_entry
+from opconform.harness.models import Entry, Zoo, chosen, held_out, load_zoo, read_entry, zoo_file
 from opconform.harness.models_graph import run_whole, steps_of
 from opconform.harness.models_run import Finding, Subject, classes, examine, on_board
 from opconform.harness.registry import Handle
 from opconform.harness.runtime import RuntimeFailure
+from opconform.harness.shards import Shard
 from opconform.harness.spec import OpSpec
+from opconform.harness.spec_load import load_all
 from opconform.harness.unit import Oracle, Seat
 from opconform.targets.build import BuildFailed
 
@@ -34,6 +38,30 @@ class Amount:
         return self.board if on_board(handle) else self.host
 
 
+#: How many a tier asks for.
+AMOUNTS: Mapping[str, Amount] = {"smoke": Amount(board=2), "pr": Amount(), "nightly": Amount(1000, 8)}
+#: What stands for the op where a model is a unit of a run.
+MODEL = "model"
+
+
+def select(zoo: Path | None, globs: Sequence[str], shard: Shard) -> list[tuple[str, str]]:
+    """Return the models that a part of a run is to work on, as its units.
+
+    Raises SpecError and ModelError: all is read, so that nothing is run where a file is missing or damaged.
+    """
+    if not globs:
+        return []
+    entries = chosen(load_zoo(zoo or zoo_file()), globs)
+    for entry in entries:
+        held_out(entry.task, read_entry(entry), 1)
+    return [(MODEL, entry.name) for entry in entries if shard.holds(f"{MODEL}/{entry.name}")]
+
+
+def named(zoo: Path | None, globs: Sequence[str]) -> dict[str, Any]:
+    """Return which models run, and a hash of all that they are made of, as a log's header has it."""
+    return {"models": list(globs), "zoo": load_zoo(zoo or zoo_file()).hash} if globs else {}
+
+
 class Models:
     """The zoo as one process works on it: what the reference says of a float32 model is found once."""
 
@@ -46,7 +74,7 @@ class Models:
         entry = self._zoo.models[name]
         subject = self.subject(entry)
         lines = [self._line(entry, subject, seat) for seat in seats]
-        return [*lines, graph_line(entry, subject)]
+        return [*lines, graph_line(entry, subject) | {"place": list(self._zoo.models).index(name)}]
 
     def subject(self, entry: Entry) -> Subject:
         """Read a model and its examples, and run it by the reference. Raises ModelError."""
@@ -68,6 +96,11 @@ class Models:
     def _line(self, entry: Entry, subject: Subject, seat: Seat) -> Line:
         finding = examine(subject, seat, self._oracle, self._amount.of(seat.handle))
         return model_line(entry, seat.handle, finding, flash_of(subject.view, seat.handle, finding))
+
+
+def models_of(zoo: Path | None, tier: str, oracle: Oracle) -> Models:
+    """Return a zoo, the project's own where none is given, as a tier runs it."""
+    return Models(load_zoo(zoo or zoo_file()), load_all(), oracle, AMOUNTS[tier])
 
 
 def flash_of(view: ModelView, handle: Handle, finding: Finding) -> int | None:

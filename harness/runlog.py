@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 Line = Mapping[str, Any]
+#: Kinds of the last line of a row, and of a model: what stands before one is whole.
+LAST_OF_UNIT = ("coverage", "graph")
 
 
 class LogError(Exception):
@@ -84,7 +86,7 @@ def taken_up(path: Path, header: Line) -> tuple[int, list[Line]]:
             )
     if lines[-1].get("kind") == "footer":
         raise LogError(f"{path}: is complete already; nothing to resume")
-    last = max((n for n, line in enumerate(lines) if line.get("kind") == "coverage"), default=-1)
+    last = max((n for n, line in enumerate(lines) if line.get("kind") in LAST_OF_UNIT), default=-1)
     return sum(len(text) for text in raw[: last + 1]), lines[: last + 1]
 
 

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from opconform import __version__
-from opconform.harness import costs, coverage, crew, events
+from opconform.harness import costs, coverage, crew, events, models_unit
 from opconform.harness.crew_ray import distributed
 from opconform.harness.expectations import Expectation, load_expectations
 from opconform.harness.generate.engine import TIERS, Tier
 from opconform.harness.isolate import Isolated, connect
+from opconform.harness.models_unit import MODEL
 from opconform.harness.registry import Handle, claims_row, resolve
 from opconform.harness.rotation import Rotation, asked_for, rotation
 from opconform.harness.runlog import LogWriter, taken_up
@@ -56,6 +57,8 @@ class Selection:
     shard: Shard = WHOLE
     engine: str = "local"  # or "ray"
     address: str = ""  # of a Ray cluster; "": one is started on this machine
+    models: tuple[str, ...] = ()  # globs over the models of the zoo, which run after the ops
+    zoo: Path | None = None  # description of the models; None: those installed
 
 
 @dataclass(slots=True)
@@ -71,6 +74,7 @@ class Totals:
     explained: set[tuple[str, str]] = field(default_factory=set)  # (name@target, where) of entries that matched
     coverage: list[Line] = field(default_factory=list)
     outdated: dict[str, str] = field(default_factory=dict)  # where -> why the example is no case any more
+    models: Counter[str] = field(default_factory=Counter)  # verdict -> models on runtimes
 
     def add(self, line: Line) -> None:
         """Count one line."""
@@ -83,12 +87,15 @@ class Totals:
             self.outdated[line["stale"]] = line["message"]
         if line["kind"] == "coverage":
             self.coverage.append(line)
+        if line["kind"] in ("case", "model"):
+            self.unexpected += line["expected"] is False
+            self.infra += line["verdict"] == "infra" and line["expected"] is False
+        if line["kind"] == "model":
+            self.models[line["verdict"]] += 1
         if line["kind"] != "case":
             return
         self.verdicts[line["verdict"]] += int(line["cases"])
         self.cases += int(line["cases"])
-        self.unexpected += line["expected"] is False
-        self.infra += line["verdict"] == "infra" and line["expected"] is False
         if "instead" not in line:  # a smaller case is judged in its place
             self.judged[f"{line['runtime']}@{line['target']}", line["op"], line["row"]] += int(line["cases"])
         if "expectation" in line:
@@ -145,14 +152,17 @@ def run(selection: Selection, log: Path | None, resume: bool = False, progress: 
     started = time.perf_counter()
     specs = load_all(selection.folder, selection.ops)
     pairs = select(specs, selection)
+    models = models_unit.select(selection.zoo, selection.models, selection.shard)
     whole = select(specs, replace(selection, shard=WHOLE))
     asked = {op for op, _ in whole}
-    handles, seated, turns, missing = _cast(selection, whole)
+    everything = whole + models_unit.select(selection.zoo, selection.models, WHOLE)
+    handles, seated, turns, missing = _cast(selection, everything)
     entries = {handle.label: expectations_of(handle) for handle in seated}
     header = _header(selection, handles, specs_hash(selection.folder))
     writer, totals = LogWriter(log), Totals()
     kept, old = taken_up(log, header) if resume and log is not None else (0, [])
     done = {(line["op"], line["row"]) for line in old if line["kind"] == "coverage"}
+    done |= {(MODEL, line["model"]) for line in old if line["kind"] == "graph"}
     writer.start(kept)
     report = progress or (lambda line: None)
     try:
@@ -160,7 +170,7 @@ def run(selection: Selection, log: Path | None, resume: bool = False, progress: 
             _emit(writer, totals, report, [header, *missing, *(events.spec_line(specs[op]) for op in _ops(pairs))])
         else:
             _emit(None, totals, report, old)
-        rest = [pair for pair in pairs if pair not in done]
+        rest = [pair for pair in pairs + models if pair not in done]
         for lines in _units(rest, selection, [h.source for h in seated], turns):
             _emit(writer, totals, report, lines)
         priced = [spec for op, spec in specs.items() if op in asked and selection.shard.holds(op)]
@@ -268,7 +278,9 @@ def _header(selection: Selection, handles: Sequence[Handle], specs: str) -> Line
         "seed": selection.seed,
         "tier": selection.tier,
         "specs": specs,
-        "selection": {"ops": list(selection.ops), "rows": list(selection.rows)} | selection.shard.named,
+        "selection": {"ops": list(selection.ops), "rows": list(selection.rows)}
+        | selection.shard.named
+        | models_unit.named(selection.zoo, selection.models),
         "runtimes": [
             {
                 "name": h.name,
@@ -295,6 +307,7 @@ def _footer(
         "cases": totals.cases,
         "lines": totals.lines + 1,
         "verdicts": dict(sorted(totals.verdicts.items())),
+        "models": dict(sorted(totals.models.items())),
         "unexpected": totals.unexpected,
         "stale": list(stale),
         "floor": tier.floor,
@@ -347,12 +360,17 @@ class Bench:
         self._specs = load_all(selection.folder, selection.ops)
         self._oracle = load_oracle()
         self._tier, self._seed, self._turns = TIERS[selection.tier], selection.seed, turns
+        self._models = None
+        if selection.models:
+            self._models = models_unit.models_of(selection.zoo, selection.tier, self._oracle)
         handles = [resolve(source) for source in sources]
         self._seats = [Seat(handle, connect(handle), expectations_of(handle)) for handle in handles]
 
     def unit(self, op: str, row: str) -> list[Line]:
-        """Run one row."""
+        """Run one row, or one model."""
         seats = [seat for seat in self._seats if self._turns.takes(seat.label, op, row)]
+        if op == MODEL and self._models is not None:
+            return list(self._models.unit(row, seats))
         return list(run_unit(self._specs[op], row, seats, self._oracle, self._tier, self._seed))
 
     def close(self) -> None:

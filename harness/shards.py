@@ -119,6 +119,7 @@ def merged(parts: Sequence[Part]) -> list[Line]:
     for op in sorted(specs):
         for row in specs[op]["rows"]:
             lines += rows.get((op, row), [])
+    lines += _models(ordered)
     costs = [line for part in ordered for line in part.lines if line["kind"] == "cost"]
     boards = labels(lines[0])
     return lines + sorted(costs, key=lambda line: (boards.index(f"{line['runtime']}@{line['target']}"), line["op"]))
@@ -139,13 +140,27 @@ def _unavailable(parts: Sequence[Part]) -> list[Line]:
     return list(found.values())
 
 
+def _models(parts: Sequence[Part]) -> list[Line]:
+    """Return the lines of the models, each with the line of its graph last, in the order of the zoo."""
+    found: dict[int, list[Line]] = {}
+    for part in parts:
+        waiting: list[Line] = []
+        for line in part.lines:
+            if line["kind"] in ("model", "graph"):
+                waiting.append(line)
+            if line["kind"] == "graph":
+                found[line["place"]] = waiting
+                waiting = []
+    return [line for place in sorted(found) for line in found[place]]
+
+
 def _rows(parts: Sequence[Part]) -> Mapping[tuple[str, str], list[Line]]:
     """Return the lines of each row; those of a row end with its coverage."""
     found: dict[tuple[str, str], list[Line]] = {}
     for part in parts:
         waiting: list[Line] = []
         for line in part.lines[1:-1]:
-            if line["kind"] in ("spec", "unavailable", "cost"):
+            if line["kind"] in ("spec", "unavailable", "cost", "model", "graph"):
                 continue
             waiting.append(line)
             if line["kind"] == "coverage":

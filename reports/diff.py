@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from opconform.reports import costs, summary, text
+from opconform.reports import costs, models, summary, text
 from opconform.reports.json import plain, worst
 from opconform.reports.log import Log
 from opconform.reports.summary import Cell, Worst
@@ -75,7 +75,7 @@ class Diff:
 
 def diff(old: Log, new: Log) -> Diff:
     """Compare two logs cell by cell, where a cell is an op, a row and a runtime."""
-    before, after = summary.cells(old), summary.cells(new)
+    before, after = ({**summary.cells(log), **models.cells(log)} for log in (old, new))
     keys = sorted({*before, *after})
     changes = (_verdict(key, before.get(key), after.get(key)) for key in keys)
     errors = (_error(key, before[key], after[key]) for key in keys if key in before and key in after)
@@ -128,10 +128,14 @@ def _error(key: summary.Key, old: Cell, new: Cell) -> ErrorChange | None:
 
 
 def _costs(old: Log, new: Log) -> tuple[CostChange, ...]:
-    before = {(one.op, one.target, one.metric): one.value for one in costs.figures(old)}
-    after = {(one.op, one.target, one.metric): one.value for one in costs.figures(new)}
+    before, after = (_figures(log) for log in (old, new))
     keys = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
     return tuple(CostChange(*key, before.get(key), after.get(key)) for key in keys)
+
+
+def _figures(log: Log) -> dict[tuple[str, str, str], float | None]:
+    found = {(one.op, one.target, one.metric): one.value for one in costs.figures(log)}
+    return {**found, **dict(models.figures(log))}
 
 
 def _notes(old: Log, new: Log) -> Iterable[str]:

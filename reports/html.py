@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from opconform.reports import costs, summary, text, views
+from opconform.reports import costs, models, summary, text, views
 from opconform.reports.lines import CaseLine, place
 from opconform.reports.log import Log, split
 from opconform.reports.summary import Cells
@@ -22,8 +22,9 @@ WIDEST_SLACK = 50
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Return the templates with the filters and names that they use."""
+    templates = Environment(
         loader=PackageLoader("opconform", "reports/templates"),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
@@ -31,10 +32,10 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     words = ("count", "figure", "share", "slack", "percent", "change", "duration", "date", "plural", "slug", "value")
-    environment.filters.update({name: getattr(text, name) for name in words})
-    environment.filters["safe_link"] = safe_link
-    environment.globals.update(symbols=views.SYMBOLS, metrics=costs.METRICS, href=views.href, headline=summary.headline)
-    return environment
+    templates.filters.update({name: getattr(text, name) for name in words})
+    templates.filters["safe_link"] = safe_link
+    templates.globals.update(symbols=views.SYMBOLS, metrics=costs.METRICS, href=views.href, headline=summary.headline)
+    return templates
 
 
 def safe_link(address: str) -> str:
@@ -49,6 +50,7 @@ def site(log: Log) -> Mapping[str, bytes]:
     pages = {
         "index.html": _page("index.html", log, "", _index(log, found)),
         "deviations.html": _page("deviations.html", log, "", {"groups": deviations(log)}),
+        "models.html": _page("models.html", log, "", _whole_models(log)),
         "costs.html": _page("costs.html", log, "", _costs(log)),
     }
     for op, (part, cells) in parts.items():
@@ -65,12 +67,16 @@ def write(files: Mapping[str, bytes], folder: Path) -> None:
 
 
 def _page(template: str, log: Log, top: str, more: Mapping[str, Any]) -> str:
-    return _environment().get_template(template).render(log=log, top=top, page=template, **more)
+    return environment().get_template(template).render(log=log, top=top, page=template, **more)
 
 
 def _models(log: Log) -> Mapping[str, bytes]:
     found = ((views.model_file(line), views.model_bytes(line)) for line in log.failures)
     return {name: data for name, data in found if name and data is not None}
+
+
+def _whole_models(log: Log) -> Mapping[str, Any]:
+    return {"models": models.shown(log), "columns": models.columns(log), "headings": models.COLUMNS}
 
 
 def _index(log: Log, found: Cells) -> Mapping[str, Any]:
@@ -84,6 +90,7 @@ def _index(log: Log, found: Cells) -> Mapping[str, Any]:
         "row_total": sum(len(one) for one in summary.rows(log).values()),
         "per_runtime": _per_runtime(found),
         "unexpected": unexpected[:MOST_UNEXPECTED],
+        "wrong_models": [(models.row(line), line.model) for line in models.unexpected(log)],
         "unshown": max(0, len(unexpected) - MOST_UNEXPECTED),
         "outliers": Counter(one.outlier for one in log.agreements if one.outlier).most_common(),
         "stale": [text.value(one) for footer in log.footers for one in footer.stale],

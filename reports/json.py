@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from opconform.reports import costs, summary
+from opconform.reports import costs, models, summary
 from opconform.reports.lines import FailureLine, place
 from opconform.reports.log import Log
 from opconform.reports.summary import Cell, Worst
@@ -48,6 +48,7 @@ def document(log: Log) -> dict[str, Any]:
         "failures": [_failure(line) for line in log.failures],
         "agreements": [asdict(one) for one in log.agreements],
         "coverage": [asdict(one) for one in log.coverage],
+        "models": models.machine(log),
         "costs": [
             {**asdict(one), "over": [name for name in costs.METRICS if costs.figure(one, name).over]}
             for one in log.costs

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree
 
-from opconform.reports import summary, text, views
-from opconform.reports.lines import CaseLine, FailureLine, place
+from opconform.reports import models, summary, text, views
+from opconform.reports.lines import CaseLine, FailureLine, ModelLine, place
 from opconform.reports.log import Log
 
 ERRORS = frozenset({"crash", "infra"})
@@ -53,6 +53,7 @@ def _suite(log: Log, where: str) -> ElementTree.Element:
     files = {spec.op: spec.file for spec in log.specs}
     keys = sorted({*rows, *failures})
     cases = [_testcase(*key, files.get(key[0], ""), rows.get(key, []), failures.get(key, [])) for key in keys]
+    cases += [_model(line) for line in log.models if place(line.runtime, line.target) == where]
     return _finish(where, cases, log, _properties(log, where))
 
 
@@ -113,6 +114,19 @@ def _deviation(case: ElementTree.Element, lines: Sequence[CaseLine], failures: S
     shown = [summary.headline(line) for line in lines[:MOST_LINES]]
     rest = [f"... and {len(lines) - MOST_LINES} more lines in the log"] if len(lines) > MOST_LINES else []
     element.text = _clean("\n\n".join([*parts, "\n".join([*shown, *rest])]).strip() + "\n")
+
+
+def _model(line: ModelLine) -> ElementTree.Element:
+    told = {"classname": summary.MODEL, "name": line.model, "time": f"{line.seconds:.3f}"}
+    case = ElementTree.Element("testcase", {key: _clean(value) for key, value in told.items()})
+    match summary.status(line):
+        case "fail":
+            tag = "error" if line.verdict in ERRORS else "failure"
+            words = {"type": line.verdict, "message": _clean(summary.headline(line))}
+            ElementTree.SubElement(case, tag, words)
+        case "known" | "unsupported":
+            ElementTree.SubElement(case, "skipped", {"message": _clean(models.row(line).reason or "not supported")})
+    return case
 
 
 def _output(case: ElementTree.Element, lines: Iterable[str]) -> None:

@@ -201,6 +201,57 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelLine:
+    """One whole model on one runtime: counts are of `examples`, None is not known or not measured."""
+
+    model: str
+    runtime: str
+    target: str
+    verdict: str
+    expected: bool | str
+    examples: int
+    operator: str = ""
+    clause: str = ""
+    message: str = ""
+    correct: int | None = None
+    reference_correct: int | None = None
+    same_class: int | None = None
+    float_class: int | None = None
+    equal: float | None = None
+    worst: float | None = None
+    unit: str = ""
+    flash: int | None = None
+    meters: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operator of a model; `why` says why its spec cannot judge it."""
+
+    op: str
+    row: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphLine:
+    """One whole model: what it is made of, and how many examples the reference gets right with it."""
+
+    model: str
+    file: str = ""
+    task: str = ""
+    family: str = ""
+    format: str = ""
+    floating: str = ""
+    bytes: int = 0
+    operators: tuple[Step, ...] = ()
+    examples: int = 0
+    correct: int | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Footer:
     """What the run says of itself at its end: the last line of a complete log."""
 
@@ -217,7 +268,20 @@ class Footer:
     exit: int = 0
 
 
-Line = Header | SpecLine | Unavailable | Note | CaseLine | FailureLine | Agreement | Coverage | Cost | Footer
+Line = (
+    Header
+    | SpecLine
+    | Unavailable
+    | Note
+    | CaseLine
+    | FailureLine
+    | Agreement
+    | Coverage
+    | ModelLine
+    | GraphLine
+    | Cost
+    | Footer
+)
 
 KINDS: Mapping[str, Any] = {
     "header": Header,
@@ -228,6 +292,8 @@ KINDS: Mapping[str, Any] = {
     "failure": FailureLine,
     "agreement": Agreement,
     "coverage": Coverage,
+    "model": ModelLine,
+    "graph": GraphLine,
     "cost": Cost,
     "footer": Footer,
 }

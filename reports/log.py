@@ -24,8 +24,10 @@ from opconform.reports.lines import (
     Coverage,
     FailureLine,
     Footer,
+    GraphLine,
     Header,
     Line,
+    ModelLine,
     Note,
     RuntimeInfo,
     SpecLine,
@@ -54,6 +56,8 @@ class Log:
     failures: tuple[FailureLine, ...] = ()
     agreements: tuple[Agreement, ...] = ()
     coverage: tuple[Coverage, ...] = ()
+    models: tuple[ModelLine, ...] = ()
+    graphs: tuple[GraphLine, ...] = ()
     costs: tuple[Cost, ...] = ()
     footers: tuple[Footer, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -161,7 +165,7 @@ def _check(line: Line, where: str) -> None:
     match line:
         case Header(format=found) if found != FORMAT:
             raise LogError(f"{where}: format {found} is unknown; this opconform reads format {FORMAT}: use its version")
-        case CaseLine(verdict=found) | FailureLine(verdict=found) if found not in VERDICTS:
+        case CaseLine(verdict=found) | FailureLine(verdict=found) | ModelLine(verdict=found) if found not in VERDICTS:
             raise LogError(f"{where}: verdict {found!r} is unknown; allowed are {', '.join(VERDICTS)}")
         case _:
             return
@@ -184,6 +188,8 @@ def _collect(lines: Sequence[tuple[int, Line]], name: str, warnings: tuple[str, 
         failures=found[FailureLine],
         agreements=found[Agreement],
         coverage=found[Coverage],
+        models=found[ModelLine],
+        graphs=found[GraphLine],
         costs=found[Cost],
         footers=footers,
         warnings=warnings + _incomplete(footers, name),
@@ -230,6 +236,8 @@ def merge(logs: Sequence[Log]) -> Log:
         failures=_latest([log.failures for log in logs], _judged),
         agreements=_latest([log.agreements for log in logs], lambda one: (one.case, one.groups)),
         coverage=_widest(one for log in logs for one in log.coverage),
+        models=_latest([log.models for log in logs], lambda one: (one.model, one.runtime, one.target)),
+        graphs=_latest([log.graphs for log in logs], lambda one: one.model),
         costs=_latest([log.costs for log in logs], lambda one: (one.op, one.target)),
         warnings=tuple(warning for log in logs for warning in log.warnings) + _differences(logs),
     )
@@ -252,6 +260,7 @@ def _latest(logs: Iterable[Iterable[Item]], key: Callable[[Item], Hashable]) -> 
 
 def _still_unavailable(logs: Sequence[Log]) -> tuple[Unavailable, ...]:
     ran = {(one.runtime, one.target) for log in logs for one in log.cases}
+    ran |= {(one.runtime, one.target) for log in logs for one in log.models}
     found = _latest([log.unavailable for log in logs], lambda one: (one.runtime, one.target))
     return tuple(one for one in found if (one.runtime, one.target) not in ran)
 

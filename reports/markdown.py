@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from opconform.reports import costs, summary, text, views
-from opconform.reports.lines import FailureLine, place
+from opconform.reports import costs, models, summary, text, views
+from opconform.reports.lines import FailureLine, ModelLine, place
 from opconform.reports.log import Log
 from opconform.reports.summary import ABSENT, Cell
 
@@ -19,10 +19,12 @@ MOST_FAILURES, MOST_COSTS = 25, 30
 def render(log: Log) -> str:
     """Return the summary; the same log gives the same text."""
     found = summary.cells(log)
+    wrong = (line for line in log.failures if summary.status(line) == "fail")
     parts = [
         *_heading(log),
-        *_wrong(views.sound(line for line in log.failures if summary.status(line) == "fail")),
+        *_wrong([*views.sound(wrong), *models.unexpected(log)]),
         *_matrix(log, found),
+        *_models(log),
         *_costs(log),
         *_unavailable(log),
         f"<sub>opconform {escape(log.header.version)}, seed {log.header.seed}, specs {code(log.header.specs)}</sub>",
@@ -57,14 +59,16 @@ def _heading(log: Log) -> list[str]:
     return [f"## opconform: {state}\n", " · ".join(figures) + "\n", *warnings]
 
 
-def _wrong(lines: Sequence[FailureLine]) -> list[str]:
+def _wrong(lines: Sequence[FailureLine | ModelLine]) -> list[str]:
     if not lines:
         return []
     more = [f"… and {len(lines) - MOST_FAILURES} more.\n"] if len(lines) > MOST_FAILURES else []
     return ["### New deviations\n", *(_failure(line) for line in lines[:MOST_FAILURES]), "", *more]
 
 
-def _failure(line: FailureLine) -> str:
+def _failure(line: FailureLine | ModelLine) -> str:
+    if isinstance(line, ModelLine):
+        return f"- **{escape(line.verdict)}** {code(summary.headline(line))}"
     diagnosis = f"<br>{escape(views.diagnosis(line))}" if line.rounding else ""
     replay = f"<br>replay: {code(line.replay)}" if line.replay else ""
     return f"- **{escape(line.verdict)}** {code(summary.headline(line))}{diagnosis}{replay}"
@@ -91,6 +95,26 @@ def _cell(cell: Cell) -> str:
             return f"{SYMBOLS[cell.status]} {cell.word}"
         case _:
             return SYMBOLS[cell.status]
+
+
+def _models(log: Log) -> list[str]:
+    columns, shown = models.columns(log), models.shown(log)
+    if not shown:
+        return []
+    rows = [[code(one.graph.model), one.accuracy, *(_on_runtime(cell) for cell in one.overview)] for one in shown]
+    return [
+        "### Models\n",
+        *_table(["", "reference", *(code(one) for one in columns)], rows),
+        "",
+        "<sub>Examples answered right, of those that were run.</sub>\n",
+    ]
+
+
+def _on_runtime(cell: models.Row | None) -> str:
+    if cell is None:
+        return SYMBOLS["absent"]
+    words = cell.right if cell.status == "pass" else f"{cell.word} {cell.right}" if cell.status != "unsupported" else ""
+    return f"{SYMBOLS[cell.status]} {words}".strip()
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

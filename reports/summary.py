@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 
 from opconform.reports.costs import figures
-from opconform.reports.lines import CaseLine, FailureLine, place
+from opconform.reports.lines import CaseLine, FailureLine, ModelLine, place
 from opconform.reports.log import Log, split
 from opconform.reports.text import plural
 
@@ -85,22 +85,28 @@ Key = tuple[str, str, str]  # op, row, runtime@target
 Cells = Mapping[Key, Cell]
 
 ABSENT = Cell()
+#: What stands for the op where a whole model is meant.
+MODEL = "model"
 
 
-def reason(line: CaseLine | FailureLine) -> str:
+Judged = CaseLine | FailureLine | ModelLine
+
+
+def reason(line: Judged) -> str:
     """Return why a deviation is expected, or "" where no expectation covers the line."""
     because = line.because if isinstance(line, FailureLine) else ""
     return because or (line.expected if isinstance(line.expected, str) else "")
 
 
-def headline(line: CaseLine | FailureLine) -> str:
+def headline(line: Judged) -> str:
     """Return a deviation in one line that stands alone: case, runtime, what was found; no replay command."""
     message = line.message.split("; replay:")[0] or line.verdict
-    where = f"{line.case} {place(line.runtime, line.target)}"
+    what = f"{line.model} {line.operator}".strip() if isinstance(line, ModelLine) else line.case
+    where = f"{what} {place(line.runtime, line.target)}"
     return message if message.startswith(where) else f"{where}: {message}"
 
 
-def status(line: CaseLine | FailureLine) -> str:
+def status(line: Judged) -> str:
     """Return what a line means for its cell: pass, known, unsupported or fail.
 
     What a runtime declines because it never claimed it, or because its manifest names a limit, is no
@@ -108,7 +114,7 @@ def status(line: CaseLine | FailureLine) -> str:
     """
     if line.verdict == "pass":
         return "pass"
-    if line.verdict == "declined" and isinstance(line, CaseLine) and reason(line):
+    if line.verdict == "declined" and not isinstance(line, FailureLine) and reason(line):
         return "unsupported"
     if reason(line):
         return "known"
@@ -224,6 +230,7 @@ class Totals:
     seconds: float
     verdicts: Mapping[str, int]
     deviations: Mapping[str, int]
+    models: Mapping[str, int] = field(default_factory=dict)  # status -> models on runtimes
 
 
 def totals(log: Log) -> Totals:
@@ -232,15 +239,18 @@ def totals(log: Log) -> Totals:
     kinds: dict[tuple[str, ...], str] = {}
     for line in log.cases:
         verdicts[line.verdict] += line.cases
-    judged: list[CaseLine | FailureLine] = [*log.cases, *log.failures]
+    judged: list[Judged] = [*log.cases, *log.failures, *log.models]
     for one in judged:
         kinds[kind(one)] = min(kinds.get(kind(one), "absent"), status(one), key=STATUSES.index)
     seconds = sum(footer.seconds for footer in log.footers) or sum(line.seconds for line in log.cases)
-    return Totals(len(log.cases), verdicts.total(), seconds, verdicts, Counter(kinds.values()))
+    models = Counter(status(line) for line in log.models)
+    return Totals(len(log.cases), verdicts.total(), seconds, verdicts, Counter(kinds.values()), models)
 
 
-def kind(line: CaseLine | FailureLine) -> tuple[str, ...]:
-    """Return what makes deviations the same: op, row, runtime, target, verdict."""
+def kind(line: Judged) -> tuple[str, ...]:
+    """Return what makes deviations the same: op and row, or the model; runtime, target, verdict."""
+    if isinstance(line, ModelLine):
+        return MODEL, line.model, line.runtime, line.target, line.verdict
     return line.op, line.row, line.runtime, line.target, line.verdict
 
 
@@ -264,4 +274,4 @@ def conclusion(log: Log) -> tuple[str, str]:
         return "fail", f"the run ended with exit status {max(footer.exit for footer in log.footers)}"
     if not log.complete:
         return "known", "no unexpected deviation so far"
-    return ("pass", "everything as expected") if found.cases else ("known", "nothing was judged")
+    return ("pass", "everything as expected") if found.cases or found.models else ("known", "nothing was judged")

@@ -13,7 +13,7 @@ from opconform.harness.cli.run import DEFAULT_RUNTIMES, checked_tier, perform
 from opconform.harness.runner import Selection
 from opconform.reports.log import read
 
-HELP = f"""Run every op on every runtime that is light to install, and write all reports.
+HELP = f"""Run every op, then whole models, on every runtime that is light to install, and write all reports.
 
 Runtimes: {", ".join(DEFAULT_RUNTIMES)}; one that cannot run here is left out, and the report says so.
 The log is DIR/run.jsonl, the page to open DIR/report/index.html; JUnit, Markdown and JSON stand beside it.
@@ -37,11 +37,19 @@ def command(
     runtime: Annotated[
         list[str] | None, typer.Option("--runtime", metavar="NAME[@TARGET]", help="Other runtimes than the usual.")
     ] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option("--models", metavar="GLOB", help="Only whole models that match.", show_default="all without --op"),
+    ] = None,
+    no_models: Annotated[bool, typer.Option("--no-models", help="No whole models.")] = False,
 ) -> int:
     """Run everything and write the reports."""
+    if models and no_models:
+        raise typer.BadParameter("--models and --no-models: give one of them")
     selection = Selection(
-        tuple(runtime or DEFAULT_RUNTIMES), tuple(op or ("*",)), ("*",), checked_tier(tier), seed, jobs or cpus()
-    )
+        tuple(runtime or DEFAULT_RUNTIMES), tuple(op or ("*",)), ("*",), checked_tier(tier), seed, jobs or cpus(),
+        models=() if no_models or (op and not models) else tuple(models or ("*",)),
+    )  # fmt: skip
     log = out / "run.jsonl"
     result = perform(selection, log)
     report = out / "report"

@@ -13,13 +13,15 @@ from rich.table import Column, Table
 from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, INFRASTRUCTURE, console
 from opconform.harness.isolate import connect
 from opconform.harness.models import chosen, load_zoo, zoo_file
-from opconform.harness.models_unit import Amount, Models
+from opconform.harness.models_unit import MODEL, Amount, Models
 from opconform.harness.rotation import Rotation, asked_for, rotation
 from opconform.harness.runner import expectations_of, load_oracle
 from opconform.harness.runtime import Unavailable
 from opconform.harness.spec_load import load_all
 from opconform.harness.unit import Seat
-from opconform.reports.models import cells
+from opconform.reports.fields import reader
+from opconform.reports.lines import ModelLine
+from opconform.reports.models import COLUMNS, Row, row
 
 HELP = """Run whole trained models on held-out data, side by side on several runtimes.
 
@@ -32,7 +34,6 @@ Example: opconform models --model 'dense_*' --runtime lite --runtime micro@corte
 """
 
 DEFAULT = ("lite", "micro@boards", "litert@ref", "tflm")
-COLUMNS = ("verdict", "right", "as ref.", "as float", "worst", "arena", "stack", "flash", "instructions")
 #: Columns of text that a table gets where the output is no terminal.
 WIDTH = 120
 
@@ -59,7 +60,7 @@ def command(
     lines: list[Mapping[str, Any]] = []
     try:
         for entry in entries:
-            found = models.unit(entry.name, [s for s in seats if turns.takes(s.label, "model", entry.name)])
+            found = models.unit(entry.name, [s for s in seats if turns.takes(s.label, MODEL, entry.name)])
             lines += found
             if not as_json:
                 _print(found)
@@ -94,11 +95,11 @@ def _print(lines: Sequence[Mapping[str, Any]]) -> None:
     ops = ", ".join(dict.fromkeys(step["op"] for step in graph["operators"]))
     good = "" if graph["correct"] is None else f"; reference right on {graph['correct']} of {graph['examples']}"
     out.print(f"{graph['model']} ({graph['format']}, {graph['bytes']} bytes): {ops}{good}", markup=False)
-    table = Table(Column("runtime", no_wrap=True), *(Column(name, no_wrap=True) for name in COLUMNS), box=None)
-    for line in lines[:-1]:
-        table.add_row(f"{line['runtime']}@{line['target']}", *cells(line))
+    table = Table(*(Column(name, no_wrap=True) for name in ("Runtime", *COLUMNS)), box=None)
+    rows: list[Row] = [row(reader(ModelLine)(line)) for line in lines[:-1]]
+    for one in rows:
+        table.add_row(one.where, one.word, *one.cells)
     out.print(table)
-    for line in lines[:-1]:
-        if line["message"]:
-            what = f"{line['operator']}: " if line["operator"] else ""
-            out.print(f"{line['runtime']}@{line['target']} {what}{line['message']}", markup=False)
+    for one in rows:
+        if one.reason:
+            out.print(f"{one.where} {one.reason}", markup=False)

@@ -13,12 +13,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from opconform.harness import coverage
+from opconform.harness import coverage, models_unit
 from opconform.harness.cli.common import console
 from opconform.harness.generate.engine import TIERS
 from opconform.harness.runner import Result, Selection, run, select
 from opconform.harness.shards import Shard, parse_shard
 from opconform.harness.spec_load import load_all
+from opconform.reports.fields import reader
+from opconform.reports.lines import ModelLine
+from opconform.reports.summary import headline
 
 #: What runs when no --runtime is given: ours, and the real ones that are light to install.
 DEFAULT_RUNTIMES = ("lite", "micro@boards", "litert@ref", "tflm")
@@ -56,6 +59,13 @@ def command(
     jobs: Annotated[int, typer.Option(min=1, help="Processes to work with.")] = 1,
     log: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the run log (JSON lines) here.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from an interrupted --log.")] = False,
+    models: Annotated[
+        list[str] | None,
+        typer.Option("--models", metavar="GLOB", help="Also whole models that match; repeatable. Without: none."),
+    ] = None,
+    zoo: Annotated[
+        Path | None, typer.Option(metavar="FILE.yaml", help="Models of another zoo than the project's own.")
+    ] = None,
     shard: Annotated[
         str, typer.Option(metavar="K/N", help="Only part K of N; opconform merge makes the logs one.")
     ] = "1/1",
@@ -73,7 +83,7 @@ def command(
         raise typer.BadParameter("--address needs --engine ray")
     selection = Selection(
         tuple(runtime or DEFAULT_RUNTIMES), tuple(op or ("*",)), tuple(row or ("*",)), checked_tier(tier), seed, jobs,
-        shard=checked_shard(shard), engine=engine, address=address,
+        shard=checked_shard(shard), engine=engine, address=address, models=tuple(models or ()), zoo=zoo,
     )  # fmt: skip
     return perform(selection, log, resume).exit
 
@@ -95,7 +105,8 @@ def checked_tier(tier: str) -> str:
 
 def perform(selection: Selection, log: Path | None, resume: bool = False) -> Result:
     """Run a selection, showing what happens and the totals at the end."""
-    view = View(console(), len(select(load_all(None, selection.ops), selection)))
+    rows = select(load_all(None, selection.ops), selection)
+    view = View(console(), len(rows) + len(models_unit.select(selection.zoo, selection.models, selection.shard)))
     try:
         result = run(selection, log, resume, view.line)
     finally:
@@ -133,6 +144,10 @@ class View:
                 self._out.print(f"{line['runtime']}@{line['target']} cannot run here: {line['message']}", markup=False)
             case "cost" if line["message"]:
                 self._out.print(line["message"], markup=False)
+            case "model" if line["expected"] is False:
+                self._out.print(f"model {headline(reader(ModelLine)(line))}", markup=False)
+            case "graph":
+                self._row_done(f"model {line['model']}")
             case "coverage":
                 self._row_done(f"{line['op']}/{line['row']}")
 
@@ -158,6 +173,9 @@ class View:
             self._out.print(f"{label:24} " + "  ".join(f"{v} {n}" for v, n in counts.items()), markup=False)
         for text in (*footer["stale"], *footer["thin"]):
             self._out.print(text, markup=False)
+        if footer["models"]:
+            told = "  ".join(f"{verdict} {count}" for verdict, count in footer["models"].items())
+            self._out.print(f"{'whole models':24} {told}", markup=False)
         if text := coverage.shown(footer["coverage"]):
             self._out.print(text, markup=False)
         seconds = time.monotonic() - self._started
