@@ -8,6 +8,7 @@ import typer
 
 from opconform.harness.cli import (
     bench,
+    claims,
     conformance,
     expect,
     export,
@@ -61,6 +62,7 @@ for _module in (
     verify,
     merge,
     fuzz,
+    claims,
 ):
     _module.register(app)
 
