@@ -24,7 +24,6 @@ WIDEST_SLACK = 50
 @cache
 def environment() -> Environment:
     """Return the templates with the filters and names that they use."""
-    """Return the templates with the filters and names that they use."""
     templates = Environment(
         loader=PackageLoader("opconform", "reports/templates"),
         autoescape=select_autoescape(["html"]),
