@@ -13,7 +13,7 @@ from opconform.harness.expr import ExpressionError
 from opconform.harness.expr_functions import SlotView
 from opconform.harness.flatread import ModelView, Operation
 from opconform.harness.generate.cases import Built, ReferenceMismatch, real_value, run_reference
-from opconform.harness.generate.slots import view_of
+from opconform.harness.generate.slots import bare_views, view_of
 from opconform.harness.generate.source import Discard
 from opconform.harness.model import DTYPES, Array, Case, Input, TensorType
 from opconform.harness.numerics import FAMILIES
@@ -86,8 +86,16 @@ def _fit(view: ModelView, operation: Operation, spec: OpSpec, row: str) -> tuple
         tensor, rule = view.tensors[index], rules.get(slot.name)
         if tensor.dtype != spec.types[row][slot.name]:
             return None
+        score += (rule is None) == (tensor.quant is None)
         score += (rule is not None and rule.kind == "per_axis") == (tensor.quant is not None and tensor.quant.per_axis)
-    return score, inputs
+    return score + _named_by_options(operation, spec, row), inputs
+
+
+def _named_by_options(operation: Operation, spec: OpSpec, row: str) -> int:
+    """Return how many options say what the row's dtypes would have them say: they tell of an absent bias."""
+    views = bare_views(spec, row)
+    computed = [a for a in spec.attributes if a.value is not None and a.value.names <= set(views)]
+    return sum(a.value(views) == operation.options.get(a.name) for a in computed if a.value is not None)
 
 
 def _padded(operation: Operation, inputs: Sequence[tuple[Slot, str]]) -> tuple[int, ...]:
@@ -129,7 +137,7 @@ def _derived(spec: OpSpec, env: dict[str, Any]) -> dict[str, Any]:
 def _filled(view: ModelView, operation: Operation, spec: OpSpec, row: str, slots: Sequence[tuple[Slot, str]]) -> Step:
     inputs, fed, env = [], [], dict[str, Any]({"row": row, **operation.options})
     for (slot, name), index in zip(slots, _padded(operation, slots), strict=True):
-        one = _input(view, slot, name, index)
+        one = _input(view, slot, TensorType(name, spec.types[row][slot.name], ()), index)
         inputs.append(one)
         if one.role == "input":
             fed.append(index)
@@ -138,7 +146,10 @@ def _filled(view: ModelView, operation: Operation, spec: OpSpec, row: str, slots
             if not name.partition("#")[2].strip("0"):
                 env[slot.name] = _view(one)
     inside = [slot for slot in spec.inputs if slot.intermediate and slot.name in spec.types[row]]
-    inputs += [_input(view, slot, slot.name, i) for slot, i in zip(inside, operation.intermediates, strict=False)]
+    inputs += [
+        _input(view, slot, TensorType(slot.name, spec.types[row][slot.name], ()), i)
+        for slot, i in zip(inside, operation.intermediates, strict=False)
+    ]
     named = _named(spec.outputs, spec, row, env, len(operation.outputs)) or []
     outputs = [replace(view.tensors[i], name=name) for (_, name), i in zip(named, operation.outputs, strict=True)]
     env |= {tensor.name.removesuffix("#0"): view_of(tensor) for tensor in outputs}
@@ -156,10 +167,11 @@ def _attribute(attribute: Any, operation: Operation, env: Mapping[str, Any]) -> 
         return None
 
 
-def _input(view: ModelView, slot: Slot, name: str, index: int) -> Input:
+def _input(view: ModelView, slot: Slot, bare: TensorType, index: int) -> Input:
+    """Return an operand; one that is absent keeps the dtype of its row, which tells the width of what is added up."""
     if index < 0:
-        return Input(TensorType(name, "", ()), "absent")
-    tensor = replace(view.tensors[index], name=name)
+        return Input(bare, "absent")
+    tensor = replace(view.tensors[index], name=bare.name)
     if slot.intermediate:
         return Input(tensor, "intermediate")
     if slot.variable:
