@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from opconform.harness.model import STRING_BYTES, Array
-from opconform.harness.runtime import InvalidModel, Manifest, Unsupported
+from opconform.harness.runtime import InvalidModel, Manifest, Trainer, Unsupported
+from opconform.runtimes.tensorflow import training
 from opconform.runtimes.tensorflow.draws import RANDOM
 from opconform.runtimes.tensorflow.graph import Graph, Node, read_graph
 from opconform.runtimes.tensorflow.package import tensorflow
@@ -43,6 +44,14 @@ class TensorFlow:
         if any(node.op in RANDOM for node in graph.nodes):
             tf.random.set_seed(0)
         return Session(graph)
+
+    def trainer(self) -> Trainer:
+        """Return what trains in this process (harness/runtime.py, Trains)."""
+        return training.Alone()
+
+    def distributed_trainer(self, addresses: Sequence[str], task: int) -> Trainer:
+        """Return the trainer of one of several processes (harness/runtime.py, Distributes)."""
+        return training.Together(addresses, task)
 
 
 class Session:
