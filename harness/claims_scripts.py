@@ -31,10 +31,10 @@ def check_binary_size(subject: Subject) -> Evidence:
             _record(subject.handle, folder)
         except Refused as error:
             raise NotMeasurable(str(error)) from error
-        scripts = [path for path in _recorded(Path(folder)) if _PACKAGES in path.parts]
+        scripts = scripts_of_packages(Path(folder))
     if not scripts:
         raise NotMeasurable("V8 recorded no script of an npm package")
-    binaries = _webassembly(scripts)
+    binaries = webassembly(scripts)
     size = sum(path.stat().st_size for path in (*scripts, *binaries))
     named = ", ".join(f"{path.name} {show_size(path.stat().st_size)}" for path in (*_largest(scripts), *binaries))
     return Evidence("binary_size", size, show_size(size), f"{len(scripts)} scripts in the coverage of V8: {named}")
@@ -52,15 +52,15 @@ def _record(handle: Handle, folder: str) -> None:
         worker.leave()
 
 
-def _recorded(folder: Path) -> list[Path]:
-    """Return the files that ran, from the JSON that V8 wrote."""
+def scripts_of_packages(folder: Path) -> list[Path]:
+    """Return the files of npm packages that ran, from the JSON that V8 wrote into a folder."""
     entries = [entry for file in folder.glob("*.json") for entry in json.loads(file.read_text())["result"]]
     urls = (urlparse(entry["url"]) for entry in entries)
     found = {Path(unquote(url.path)) for url in urls if url.scheme == "file"}
-    return sorted(path for path in found if path.is_file())
+    return sorted(path for path in found if _PACKAGES in path.parts and path.is_file())
 
 
-def _webassembly(scripts: Iterable[Path]) -> list[Path]:
+def webassembly(scripts: Iterable[Path]) -> list[Path]:
     """Return the largest WebAssembly file of each folder of scripts: of several, one a processor, one is used."""
     folders = sorted({path.parent for path in scripts})
     every = (sorted(folder.glob("*.wasm"), key=lambda path: path.stat().st_size) for folder in folders)

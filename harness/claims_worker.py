@@ -174,9 +174,12 @@ def command_of(handle: Handle) -> tuple[str, ...]:
         raise NotMeasurable("it is read from /proc of Linux, which this machine has not")
     if handle.command:
         return handle.command
-    runtime: Any = handle.instantiate()
-    transport = getattr(runtime, "transport", None)
-    if transport is not None and transport(handle.at) is not None:
-        raise NotMeasurable(f"{handle.label} is no process of this machine")
-    command = getattr(runtime, "command", None)
-    return _PYTHON if command is None else tuple(command(handle.at))
+    try:
+        runtime: Any = handle.instantiate()
+        transport = getattr(runtime, "transport", None)
+        if transport is not None and transport(handle.at) is not None:
+            raise NotMeasurable(f"{handle.label} is no process of this machine")
+        command = getattr(runtime, "command", None)
+        return _PYTHON if command is None else tuple(command(handle.at))
+    except RuntimeFailure as error:
+        raise NotMeasurable(str(error)) from error

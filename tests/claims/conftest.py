@@ -1,0 +1,31 @@
+"""What checks of claims are given: runtimes by name, and fakes that are wrong in one known way each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from opconform.harness.claims import Subject
+from opconform.harness.isolate import connect
+from opconform.harness.registry import resolve
+
+FAKES = Path(__file__).parents[1] / "fakes"
+
+
+@pytest.fixture
+def subject() -> Callable[[str], Subject]:
+    """Return what a check is given for a name as behind --runtime."""
+
+    def of(source: str) -> Subject:
+        handle = resolve(source)
+        return Subject(handle, lambda: connect(handle))
+
+    return of
+
+
+@pytest.fixture
+def fake(subject: Callable[[str], Subject]) -> Callable[[str], Subject]:
+    """Return the same for a class of tests/fakes/memory.py."""
+    return lambda name: subject(f"{FAKES / 'memory.py'}:{name}")

@@ -1,0 +1,60 @@
+"""A delegate must take a part of a graph, not nothing and not all of it, and what comes out must be right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from opconform.harness.claims import Subject
+from opconform.harness.claims_delegation import check_delegation
+from opconform.harness.claims_models import MIDDLES, sandwich
+from opconform.runtimes.litert import LiteRT
+
+Subjects = Callable[[str], Subject]
+
+
+@pytest.mark.parametrize("middle", MIDDLES)
+def test_the_graph_has_one_right_answer(middle: str) -> None:
+    question = sandwich(middle)
+    assert question.is_answered(tuple(LiteRT().open(question.model).run(question.inputs)))
+
+
+@pytest.mark.parametrize(("name", "variant"), [("lite", "lite@blas"), ("litert", "litert@xnnpack")])
+def test_the_variant_with_a_delegate_is_found(subject: Subjects, name: str, variant: str) -> None:
+    evidence = check_delegation(subject(name))
+    assert evidence.value is True
+    assert evidence.measured == "2 of 3 operators in 2 parts"
+    assert f"{variant} delegates 2 of 3 operators in 2 parts of FULLY_CONNECTED, FLOOR_MOD" in evidence.source
+
+
+def test_a_delegate_may_stand_in_a_variant_of_a_class_in_a_file(fake: Subjects) -> None:
+    evidence = check_delegation(fake("OnlyAsVariant"))
+    assert evidence.value is True
+    assert "OnlyAsVariant@fast" in evidence.source
+
+
+def test_an_honest_delegate_is_not_blamed(fake: Subjects) -> None:
+    assert check_delegation(fake("Delegating")).value is True
+
+
+def test_a_delegate_that_computes_something_else_is_seen(fake: Subjects) -> None:
+    evidence = check_delegation(fake("WrongDelegate"))
+    assert evidence.value is False
+    assert evidence.why.endswith("the answer is wrong")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("TakesAll", "3 of 3 operators in 1 part "), ("TakesNothing", "no variant delegates an operator")],
+)
+def test_all_or_nothing_is_no_partition(fake: Subjects, name: str, why: str) -> None:
+    evidence = check_delegation(fake(name))
+    assert evidence.value is False
+    assert why in evidence.why
+
+
+def test_a_runtime_that_runs_none_of_the_graphs_delegates_nothing(fake: Subjects) -> None:
+    evidence = check_delegation(fake("DeclinesAll"))
+    assert evidence.value is False
+    assert evidence.source.endswith("none ran")
