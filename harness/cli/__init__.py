@@ -22,6 +22,7 @@ from opconform.harness.cli import (
     replay,
     report,
     run,
+    serve,
     show,
     size,
     smoke,
@@ -62,6 +63,7 @@ for _module in (
     verify,
     merge,
     fuzz,
+    serve,
     claims,
 ):
     _module.register(app)

@@ -1,0 +1,187 @@
+"""Models of `lite` in a kserve server: what they take, their repository, and what is wrong with a request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Any
+
+from kserve import Model, ModelRepository
+from kserve.errors import InvalidInput, ModelNotFound
+from kserve.protocol.infer_type import InferOutput, InferRequest, InferResponse, RequestedOutput
+from kserve.utils.numpy_codec import from_np_dtype
+
+from opconform.harness.flatread import ModelError, read_model
+from opconform.harness.model import DTYPES, Array
+from opconform.harness.runtime import InvalidModel, Runtime, Session, Unsupported
+from opconform.harness.serve_requests import answer_v1, fed, fed_v1
+
+_V1_DTYPES: Mapping[str, str] = {
+    "BOOL": "DT_BOOL", "UINT8": "DT_UINT8", "UINT16": "DT_UINT16", "UINT32": "DT_UINT32", "UINT64": "DT_UINT64",
+    "INT8": "DT_INT8", "INT16": "DT_INT16", "INT32": "DT_INT32", "INT64": "DT_INT64",
+    "FP16": "DT_HALF", "FP32": "DT_FLOAT", "FP64": "DT_DOUBLE", "BYTES": "DT_STRING",
+}  # fmt: skip
+
+
+class NotHosted(Exception):
+    """A model is legal, and `lite` does not run it, or the server has no room: 501, UNIMPLEMENTED."""
+
+
+class TooMany(Exception):
+    """The server holds as many models as it may: 503, RESOURCE_EXHAUSTED."""
+
+
+def unique(names: Sequence[str], kind: str) -> list[str]:
+    """Return a name for each tensor: its own, with its position where it is empty or taken."""
+    found: list[str] = []
+    for position, name in enumerate(names):
+        found.append(name if name and name not in found else f"{name or kind}_{position}")
+    return found
+
+
+class Hosted(Model):  # type: ignore[misc]
+    """One model. Its session is used by one thread, so that invocations follow each other."""
+
+    def __init__(self, name: str, data: bytes, runtime: Runtime, thread: Executor) -> None:
+        super().__init__(name)
+        self._session, self._thread = _opened(data, runtime), thread
+        try:
+            view = read_model(data, name)
+        except ModelError as error:
+            raise InvalidInput(str(error)) from error
+        self._inputs = _described([view.tensors[index] for index in view.inputs], "input")
+        self._outputs = _described([view.tensors[index] for index in view.outputs], "output")
+        self.ready = True  # for good: kserve would load a model that is not ready anew with every request
+
+    def get_input_types(self) -> list[dict[str, Any]]:
+        """Return name, datatype and shape of the inputs, in the model's order."""
+        return self._inputs
+
+    def get_output_types(self) -> list[dict[str, Any]]:
+        """Return the same of the outputs."""
+        return self._outputs
+
+    async def predict(self, payload: Any, headers: Any = None) -> Any:
+        """Invoke. Raises InvalidInput for a request that does not fit the model."""
+        if isinstance(payload, InferRequest):
+            return self._response(payload, await self._invoke(fed(payload, self._inputs)))
+        if not isinstance(payload, dict):
+            raise InvalidInput("the body is no JSON object; its content-type must be application/json")
+        inputs, row = fed_v1(payload, self._inputs)
+        return answer_v1(await self._invoke(inputs), self._outputs, row)
+
+    async def _invoke(self, inputs: Sequence[Array]) -> Sequence[Array]:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._thread, self._session.run, inputs)
+        except InvalidModel as error:
+            raise InvalidInput(str(error)) from error
+        except Unsupported as error:
+            raise NotHosted(str(error)) from error
+
+    def _response(self, request: InferRequest, outputs: Sequence[Array]) -> InferResponse:
+        binary = bool(request.use_binary_outputs) or request.from_grpc
+        made = [_output(slot, array, request.from_grpc) for slot, array in zip(self._outputs, outputs, strict=True)]
+        asked: Sequence[RequestedOutput] = request.request_outputs or ()
+        known = {slot["name"]: array for slot, array in zip(self._outputs, outputs, strict=True)}
+        for output in asked:
+            if output.name not in known:
+                raise InvalidInput(f"there is no output {output.name!r}; the model has {', '.join(known)}")
+        if not binary and not request.request_outputs:
+            for name, array in known.items():
+                _check_text(name, array)
+        return InferResponse(
+            request.id or "1", self.name, made, use_binary_outputs=binary, requested_outputs=request.request_outputs
+        )
+
+
+def _output(slot: Mapping[str, Any], array: Array, as_bytes: bool) -> InferOutput:
+    """Return an output; for gRPC as bytes at once, since kserve asks an array there whether it is true."""
+    output = InferOutput(slot["name"], list(array.shape), slot["datatype"], data=array)
+    if as_bytes:
+        output.set_data_from_numpy(array, binary_data=True)
+    return output
+
+
+def _check_text(name: str, array: Array) -> None:
+    if array.dtype.kind == "S":
+        for item in array.reshape(-1).tolist():
+            try:
+                item.decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise InvalidInput(f"output {name} holds {item!r}, which is no text; ask for binary data") from error
+
+
+def _opened(data: bytes, runtime: Runtime) -> Session:
+    try:
+        return runtime.open(data)
+    except InvalidModel as error:
+        raise InvalidInput(str(error)) from error
+    except Unsupported as error:
+        raise NotHosted(str(error)) from error
+
+
+def _described(slots: Sequence[Any], kind: str) -> list[dict[str, Any]]:
+    named = zip(slots, unique([slot.name for slot in slots], kind), strict=True)
+    return [{"name": name, "datatype": _datatype(slot.dtype), "shape": list(slot.shape)} for slot, name in named]
+
+
+def _datatype(dtype: str) -> str:
+    found = from_np_dtype(DTYPES[dtype][0]) if dtype in DTYPES else None
+    if found is None:
+        raise NotHosted(f"the protocol has no datatype for {dtype}")
+    return str(found)
+
+
+def signature_v1(name: str, model: Hosted) -> dict[str, Any]:
+    """Return the metadata of a model as TensorFlow Serving writes them."""
+    sides = {"inputs": model.get_input_types(), "outputs": model.get_output_types()}
+    default = {side: {slot["name"]: _info_v1(slot) for slot in slots} for side, slots in sides.items()}
+    return {
+        "model_spec": {"name": name, "signature_name": "", "version": "1"},
+        "metadata": {
+            "signature_def": {
+                "signature_def": {"serving_default": default | {"method_name": "tensorflow/serving/predict"}}
+            }
+        },
+    }
+
+
+def _info_v1(slot: Mapping[str, Any]) -> dict[str, Any]:
+    dims = [{"size": str(dim), "name": ""} for dim in slot["shape"]]
+    return {
+        "dtype": _V1_DTYPES[slot["datatype"]],
+        "tensor_shape": {"dim": dims, "unknown_rank": False},
+        "name": slot["name"],
+    }
+
+
+class Repository(ModelRepository):  # type: ignore[misc]
+    """The models by name; no more than `most`. Opening is done by the thread that invokes them."""
+
+    def __init__(self, runtime: Runtime, thread: Executor, most: int) -> None:
+        super().__init__()
+        self._runtime, self._thread, self._most = runtime, thread, most
+        self._files: dict[str, bytes] = {}
+
+    async def bring(self, name: str, data: bytes | None) -> None:
+        """Open a model, anew where the name is taken; without bytes the file that it had.
+
+        Raises ModelNotFound, TooMany, NotHosted and InvalidInput; a model that stood there before stays then.
+        """
+        if data is None:
+            data = self._files.get(name)
+        if data is None:
+            raise ModelNotFound(name)
+        if name not in self.models and len(self.models) >= self._most:
+            raise TooMany(f"the server holds {len(self.models)} models, the most it may; unload one")
+        loop = asyncio.get_running_loop()
+        model = await loop.run_in_executor(self._thread, Hosted, name, data, self._runtime, self._thread)
+        self._files[name] = data
+        self.update(model)
+
+    def unload(self, name: str) -> None:
+        """Forget a model. Raises KeyError for a name that nobody has."""
+        super().unload(name)
+        del self._files[name]

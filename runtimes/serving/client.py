@@ -1,0 +1,157 @@
+"""The runtime: a model is brought to a server, invoked there, and taken away again."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import socket
+from collections.abc import Mapping, Sequence
+
+from opconform.harness.flatread import ModelError, read_model
+from opconform.harness.model import Array
+from opconform.harness.runtime import InvalidModel, Manifest, RuntimeFailure, Unavailable, Unsupported
+from opconform.runtimes.serving import local, tensors
+from opconform.runtimes.serving.address import Address, parse_address
+from opconform.runtimes.serving.grpc_v2 import GrpcV2, messages
+from opconform.runtimes.serving.http import Http, ServerError
+from opconform.runtimes.serving.rest import Client, RestV1, RestV2, Signature
+from opconform.runtimes.serving.tensors import BadAnswer, Described
+
+#: Seconds in which a server has to take a connection.
+CONNECT_SECONDS = 5.0
+
+
+def connect(address: Address) -> Client:
+    """Return a client of a protocol. Nothing is sent yet. Raises Unavailable where a package is missing."""
+    match address.protocol:
+        case "grpc":
+            return GrpcV2(address)
+        case "v1":
+            return RestV1(Http(address), address.row)
+    return RestV2(Http(address), address.protocol == "v2-binary")
+
+
+class Serving:
+    """An inference server: "grpc", "v1", "v2-json" and "v2-binary" are the project's own, a URL any other."""
+
+    def __init__(self, at: str = "") -> None:
+        self._asked = parse_address(at or "v2-binary")
+        self._address: Address | None = self._asked if self._asked.host else None
+        self._client: Client | None = None
+        self._only: bytes | None = None  # the model that ?model= was taken for
+
+    def describe(self) -> Manifest:
+        """Return the name; targets and rows stand in runtime.yaml."""
+        return Manifest(name="serving")
+
+    def transport(self, at: str) -> None:
+        """Check an address and the packages it needs, and have no transport of its own.
+
+        Raises BadAddress, and Unavailable for a package that is missing.
+        """
+        asked = parse_address(at)
+        if not asked.host and (lacking := local.missing_packages()):
+            raise Unavailable(f"serving@{at}: {lacking}")
+        if asked.protocol == "grpc":
+            messages()
+
+    def warm(self) -> None:
+        """Start the own server, or see that the other one is there. Raises Unavailable."""
+        if not self._asked.host:
+            self._address = local.start().address(self._asked)
+            return
+        try:
+            socket.create_connection((self._asked.host, self._asked.port), CONNECT_SECONDS).close()
+        except OSError as error:
+            place = self._asked.place
+            raise Unavailable(f"there is no server at {place}: {error.strerror or error}; is it started?") from error
+
+    def open(self, model: bytes) -> ServingSession:
+        """Bring a model to the server, or take the one that the address names. Raises RuntimeFailure."""
+        if self._address is None:
+            self.warm()
+        try:
+            return self._open(model)
+        except ConnectionError:
+            if self._asked.host:
+                raise
+        self._client = None  # the own server ended: the next model gets a new one
+        self.warm()
+        return self._open(model)
+
+    def _open(self, model: bytes) -> ServingSession:
+        if self._address is None:
+            raise Unavailable("the server has no address")
+        if self._client is None:
+            self._client = connect(self._address)
+        if self._address.model:
+            return self._take(self._client, self._address.model, model)
+        name = f"opconform-{secrets.token_hex(8)}"
+        self._client.load(name, model)
+        return ServingSession(self._client, name, self._client.signature(name), loaded=True)
+
+    def _take(self, client: Client, name: str, model: bytes) -> ServingSession:
+        """Use a model that is there for the file it was made of, as far as its inputs and outputs tell."""
+        if self._only is not None and self._only != model:
+            raise Unsupported(f"the server has {name}, and this is another model than the first one of this session")
+        signature = paired(client.signature(name), model, name)
+        self._only = model
+        return ServingSession(client, name, signature, loaded=False)
+
+
+def paired(signature: Signature, model: bytes, name: str) -> Signature:
+    """Return a server's signature in the order of a file's inputs and outputs.
+
+    They belong together by name, or by position where the names are others. Raises Unsupported where numbers, dtypes or
+    shapes differ, InvalidModel where the file cannot be read.
+    """
+    try:
+        view = read_model(model, name)
+    except ModelError as error:
+        raise InvalidModel(str(error)) from error
+    sides = []
+    for what, served, here in (("inputs", signature.inputs, view.inputs), ("outputs", signature.outputs, view.outputs)):
+        names = [view.tensors[index].name for index in here]
+        by_name = {slot.name: slot for slot in served}
+        ordered = tuple(by_name[n] for n in names) if set(names) == set(by_name) else served
+        wanted = [(view.tensors[index].dtype, view.tensors[index].shape) for index in here]
+        if len(ordered) != len(wanted) or not all(
+            _fits(slot, *want) for slot, want in zip(ordered, wanted, strict=True)
+        ):
+            there = ", ".join(f"{slot.datatype} {list(slot.shape)}" for slot in served)
+            told = ", ".join(f"{dtype} {list(shape)}" for dtype, shape in wanted)
+            raise Unsupported(f"the {what} of {name} on the server are {there}; those of this model are {told}")
+        sides.append(ordered)
+    return Signature(*sides)
+
+
+def _fits(slot: Described, dtype: str, shape: Sequence[int]) -> bool:
+    known = slot.datatype in tensors.DATATYPES and tensors.DTYPE_NAMES[slot.datatype] == dtype
+    return (
+        known
+        and len(slot.shape) == len(shape)
+        and all(there == -1 or there == here for there, here in zip(slot.shape, shape, strict=True))
+    )
+
+
+class ServingSession:
+    """A model on a server."""
+
+    def __init__(self, client: Client, name: str, signature: Signature, loaded: bool) -> None:
+        self._client, self._name, self._signature, self._loaded = client, name, signature, loaded
+
+    def run(self, inputs: Sequence[Array]) -> Sequence[Array]:
+        """Invoke once. Raises RuntimeFailure; ServerError, BadAnswer and OSError where the server is to blame."""
+        if len(inputs) != len(self._signature.inputs):
+            raise InvalidModel(f"{len(inputs)} inputs are given; the model has {len(self._signature.inputs)}")
+        return self._client.infer(self._name, self._signature, inputs)
+
+    def meters(self) -> Mapping[str, int]:
+        """Return nothing: a server does not tell what an invocation cost."""
+        return {}
+
+    def close(self) -> None:
+        """Take the model away, if it was brought; a server that is gone needs no such thing."""
+        if self._loaded:
+            with contextlib.suppress(OSError, ServerError, BadAnswer, RuntimeFailure):
+                self._client.unload(self._name)

@@ -1,0 +1,63 @@
+"""The project's own server as a child of this process, on ports of loopback that are free."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import select
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+
+from opconform.harness.runtime import Unavailable
+from opconform.harness.transport import die_with_parent
+from opconform.runtimes.serving.address import Address, parse_address
+
+#: Seconds that a server may take to start: importing kserve is what takes them.
+START_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class LocalServer:
+    """A server that runs, and where it listens."""
+
+    http: Address
+    grpc: Address
+
+    def address(self, asked: Address) -> Address:
+        """Return where a protocol without a host is served here."""
+        found = self.grpc if asked.protocol == "grpc" else self.http
+        return replace(asked, host=found.host, port=found.port)
+
+
+def missing_packages() -> str:
+    """Return which package the own server lacks here, or ""."""
+    lacking = [name for name in ("kserve", "uvicorn", "grpc") if importlib.util.find_spec(name) is None]
+    return f"the package {lacking[0]} is missing; run: tox -e serving" if lacking else ""
+
+
+def start() -> LocalServer:
+    """Start a server, which ends with this process. Raises Unavailable with its last words where it does not start."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "opconform", "serve", "--port", "0", "--grpc-port", "0", "--json"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True, preexec_fn=die_with_parent,
+    )  # fmt: skip
+    line = _first_line(process)
+    try:
+        said = json.loads(line)
+        return LocalServer(parse_address(said["http"]), parse_address(said["grpc"]))
+    except (ValueError, KeyError) as error:
+        process.kill()
+        process.wait()
+        raise Unavailable(f"opconform serve did not start within {START_SECONDS:g} s; it said {line!r}") from error
+
+
+def _first_line(process: subprocess.Popen[bytes]) -> bytes:
+    end, line, stdout = time.monotonic() + START_SECONDS, b"", process.stdout
+    while stdout is not None and not line.endswith(b"\n") and (left := end - time.monotonic()) > 0:
+        ready, _, _ = select.select([stdout], [], [], left)
+        if not ready or not (data := stdout.read1(4096)):  # type: ignore[attr-defined]
+            break
+        line += data
+    return line
