@@ -1,0 +1,272 @@
+"""Whole models: the reference runs them, a wrong operator is found and named, and what is declined is no failure."""
+
+from __future__ import annotations
+
+import shutil
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from opconform.harness.expectations import load_expectations
+from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
+from opconform.harness.flatread import ModelError, read_model
+from opconform.harness.isolate import InProcess
+from opconform.harness.model import Produced
+from opconform.harness.models import Entry, chosen, held_out, load_zoo, read_entry, zoo_file
+from opconform.harness.models_graph import run_whole, steps_of
+from opconform.harness.models_run import Finding, answers, examine
+from opconform.harness.models_unit import Amount, Models
+from opconform.harness.registry import resolve
+from opconform.harness.runner import load_oracle
+from opconform.harness.spec_load import load_all
+from opconform.harness.unit import Oracle, Seat
+from opconform.harness.yamlish import SpecError
+from opconform.reports.fields import reader
+from opconform.reports.lines import ModelLine
+from opconform.reports.models import row
+
+FAKES = Path(__file__).parents[1] / "fakes" / "whole_models.py"
+ZOO = zoo_file()
+
+
+@cache
+def oracle() -> Oracle:
+    return load_oracle()
+
+
+@cache
+def zoo_of(examples: int) -> Models:
+    return Models(load_zoo(ZOO), load_all(), oracle(), Amount(examples, examples))
+
+
+def entry(name: str) -> Entry:
+    return load_zoo(ZOO).models[name]
+
+
+@cache
+def seat(runtime: str) -> Seat:
+    handle = resolve(f"{FAKES}:{runtime}")
+    return Seat(handle, InProcess(handle.instantiate()), ())
+
+
+def found(runtime: str, model: str, examples: int = 8) -> Finding:
+    return examine(zoo_of(examples).subject(entry(model)), seat(runtime), oracle(), examples)
+
+
+MODELS = tuple(load_zoo(ZOO).models)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_operator_of_the_zoo_has_a_row_and_the_reference_runs_it(model: str) -> None:
+    subject = zoo_of(8).subject(entry(model))
+    assert [step.label for step in subject.steps if step.why or not step.row] == []
+    assert not isinstance(subject.right, str)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_right_runtime_passes_and_gives_the_classes_of_the_reference(model: str) -> None:
+    finding = found("Right", model, 4)
+    assert (finding.verdict.kind, finding.expected) == ("pass", True), finding
+    assert finding.scores.same_class == 4
+    if model.rpartition("_")[2] in ("int8", "int16x8"):
+        assert finding.scores.gap is not None
+        assert finding.scores.gap.worst == 0
+
+
+@pytest.mark.parametrize("model", ["dense_float32", "dense_int8", "dense_int16x8"])
+def test_a_wrong_operator_is_named_even_where_the_next_one_hides_it(model: str) -> None:
+    finding = found("WrongLayer", model)
+    assert (finding.verdict.kind, finding.expected) == ("wrong-value", False)
+    steps = steps_of(read_entry(entry(model)), load_all())
+    second = [step for step in steps if step.operation.op == "FULLY_CONNECTED"][1]
+    assert finding.operator == second.label
+    assert "specs/ops/fully_connected.yaml:" in finding.verdict.message
+
+
+def test_wrong_classes_are_counted_against_the_labels_the_reference_and_the_float_model() -> None:
+    finding = found("WrongWeights", "conv_int8", 16)
+    scores = finding.scores
+    assert finding.verdict.kind == "wrong-value"
+    assert finding.operator.startswith("#")
+    assert scores.correct is not None
+    assert scores.same_class is not None
+    assert scores.float_class is not None
+    assert scores.correct < 12
+    assert scores.reference_correct is not None
+    assert scores.reference_correct > 14
+
+
+def test_what_is_right_only_while_inner_tensors_are_kept_is_found() -> None:
+    finding = found("Overwriting", "conv_float32")
+    assert finding.verdict.kind == "wrong-value"
+    assert "when no other inner tensor is kept" in finding.verdict.message
+    assert finding.operator == "#0 CONV_2D/float32"
+
+
+def test_a_runtime_without_room_for_all_inner_tensors_is_judged_operator_by_operator() -> None:
+    assert found("Small", "dense_float32").verdict.kind == "pass"
+
+
+def test_a_runtime_that_shows_no_inner_tensors_must_give_the_classes_of_the_reference() -> None:
+    finding = found("Secretive", "conv_float32", 16)
+    assert finding.verdict.kind == "wrong-value"
+    assert "its inner tensors cannot be seen" in finding.verdict.message
+
+
+def test_an_answer_that_is_no_number_is_wrong() -> None:
+    assert found("NotANumber", "dense_float32").verdict.kind == "wrong-value"
+
+
+def test_a_model_with_a_row_that_is_not_claimed_is_not_supported_and_says_which() -> None:
+    finding = found("Modest", "dense_float32")
+    assert (finding.verdict.kind, finding.scores.examples) == ("declined", 0)
+    assert finding.expected == finding.verdict.message
+    assert "SOFTMAX/float32 is not claimed" in finding.verdict.message
+
+
+def test_declining_a_model_whose_rows_are_all_claimed_is_a_failure() -> None:
+    finding = found("Refusing", "dense_float32")
+    assert (finding.verdict.kind, finding.expected) == ("declined", False)
+
+
+def test_a_known_deviation_of_a_row_explains_the_same_one_in_a_model(tmp_path: Path) -> None:
+    known = "- {case: FULLY_CONNECTED/float32, expect: wrong-value, because: it adds one too much}\n"
+    (tmp_path / "fully_connected.yaml").write_text(known)
+    plain = seat("WrongLayer")
+    knowing = Seat(plain.handle, plain.executor, load_expectations("fake", tmp_path))
+    finding = examine(zoo_of(8).subject(entry("dense_float32")), knowing, oracle(), 8)
+    assert (finding.verdict.kind, finding.expected) == ("wrong-value", "it adds one too much")
+    assert finding.known is not None
+
+
+def test_a_model_with_memory_starts_anew_with_every_example() -> None:
+    model = next(name for name in MODELS if read_entry(entry(name)).variables)
+    view = read_entry(entry(model))
+    vectors = held_out(entry(model).task, view, 3).vectors
+    carried = seat("Right").executor.execute(view.data, vectors)
+    anew = answers(seat("Right").executor, view, view.data, vectors)
+    assert isinstance(carried, Produced)
+    assert isinstance(anew, Produced)
+    np.testing.assert_array_equal(carried.outputs[0][0], anew.outputs[0][0])
+    assert not np.array_equal(carried.outputs[2][0], anew.outputs[2][0])
+
+
+def chain(*nodes: Node, tensors: tuple[TensorDef, ...]) -> Any:
+    return read_model(write_model([Graph(tensors, nodes, (0,), (len(tensors) - 1,))]), "chain")
+
+
+def test_the_reference_says_which_operator_it_cannot_run() -> None:
+    x, y = TensorDef("x", "float32", (2,)), TensorDef("y", "int32", (2,))
+    view = chain(Node("ABS", (0,), (1,)), tensors=(x, y))
+    said = run_whole(view, steps_of(view, load_all()), oracle(), [(np.zeros(2, np.float32),)])
+    assert said == "#0 ABS: no row of specs/ops/abs.yaml has its types (float32, int32)"
+
+
+def test_several_inputs_of_one_slot_are_all_fed_to_the_reference() -> None:
+    tensors = tuple(TensorDef(name, "float32", (2,)) for name in ("x", "a", "b"))
+    view = chain(
+        Node("NEG", (0,), (1,)),
+        Node("CONCATENATION", (0, 1, 0), (3,), {"axis": 0, "activation": "NONE"}),
+        tensors=(*tensors, TensorDef("y", "float32", (6,))),
+    )
+    said = run_whole(view, steps_of(view, load_all()), oracle(), [(np.array([1, 2], np.float32),)])
+    assert not isinstance(said, str), said
+    np.testing.assert_array_equal(said[3][0], [1, 2, -1, -2, 1, 2])
+
+
+BROKEN_TEXTS = {
+    "no mapping": ("- 1\n", ":1: a mapping with 'tasks' and 'models' is needed"),
+    "no tasks": ("models: {}\n", ":1: 'tasks' has to map names to descriptions"),
+    "no YAML": ("tasks: {a: [\n", "zoo.yaml:"),
+    "a task that is no mapping": ("tasks: {t: 3}\nmodels: {m: {}}\n", ":1: tasks: t has to be a mapping"),
+    "a task without data": ("tasks:\n  t: {inputs: x}\nmodels: {m: {}}\n", ":2: lacks 'data'; add it"),
+    "a missing file": (
+        "tasks:\n  t: {data: none.npz, inputs: x}\nmodels: {m: {}}\n", ":2: 'data': there is no file"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", list(BROKEN_TEXTS))
+def test_a_broken_zoo_is_one_line_with_its_place(tmp_path: Path, what: str) -> None:
+    text, said = BROKEN_TEXTS[what]
+    (tmp_path / "zoo.yaml").write_text(text)
+    with pytest.raises(SpecError) as error:
+        load_zoo(tmp_path / "zoo.yaml")
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def own_zoo(folder: Path, **changes: str) -> Path:
+    """Write a zoo of one model into a folder; `changes` replace values."""
+    shutil.copy(entry("dense_float32").path, folder / "m.tflite")
+    shutil.copy(entry("dense_float32").task.data, folder / "d.npz")
+    told = {"data": "d.npz", "inputs": "x", "labels": "y", "file": "m.tflite", "task": "t", "format": "float32"}
+    task, model = (
+        ", ".join(f"{key}: {(told | changes)[key]}" for key in keys)
+        for keys in (("data", "inputs", "labels"), ("file", "task", "format"))
+    )
+    path = folder / "zoo.yaml"
+    path.write_text(f"tasks:\n  t: {{{task}}}\nmodels:\n  m: {{{model}}}\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"file": "gone.tflite"}, ":4: 'file': there is no file"),
+        ({"task": "chess"}, ":4: 'task': no task 'chess'; tasks: t"),
+        ({"format": "int3"}, ":4: 'format': unknown 'int3'; allowed: float32, dynamic_range, int8, int16x8"),
+        ({"data": "[d.npz]"}, ":2: 'data': a text is needed, found ['d.npz']"),
+    ],
+)
+def test_a_zoo_that_names_what_is_not_there_is_refused(tmp_path: Path, change: dict[str, str], said: str) -> None:
+    with pytest.raises(SpecError) as error:
+        load_zoo(own_zoo(tmp_path, **change))
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"inputs": "pixels"}, "has no array 'pixels' for task t; it has: x, y"),
+        ({"inputs": "y"}, "an example of 'y' has the shape [], a model wants float32 [1, 8, 8, 1]"),
+        ({"inputs": "[x, y]"}, "task t has 2 inputs, a model 1"),
+    ],
+)
+def test_data_that_does_not_fit_a_model_is_refused(tmp_path: Path, change: dict[str, str], said: str) -> None:
+    one = load_zoo(own_zoo(tmp_path, **change)).models["m"]
+    with pytest.raises(ModelError) as error:
+        held_out(one.task, read_entry(one), 4)
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize("damage", [b"", b"no archive", b"PK\x03\x04 cut off"])
+def test_data_that_cannot_be_read_is_refused(tmp_path: Path, damage: bytes) -> None:
+    one = load_zoo(own_zoo(tmp_path)).models["m"]
+    one.task.data.write_bytes(damage)
+    with pytest.raises(ModelError, match=r"d\.npz: cannot be read as \.npz"):
+        held_out(one.task, read_entry(one), 4)
+
+
+def test_a_glob_that_names_no_model_is_refused_with_the_names() -> None:
+    with pytest.raises(ModelError, match=r"--model none\*: matches no model; models: .*dense_int8"):
+        chosen(load_zoo(ZOO), ("none*",))
+
+
+def test_the_hash_of_a_zoo_changes_with_any_of_its_files(tmp_path: Path) -> None:
+    before = load_zoo(own_zoo(tmp_path)).hash
+    assert load_zoo(tmp_path / "zoo.yaml").hash == before
+    (tmp_path / "m.tflite").write_bytes(b"other")
+    assert load_zoo(tmp_path / "zoo.yaml").hash != before
+
+
+def test_a_line_says_in_a_table_what_the_model_did() -> None:
+    lines = zoo_of(8).unit("dense_int8", [seat("Right"), seat("WrongLayer"), seat("Modest")])
+    rows = [row(reader(ModelLine)(line)) for line in lines[:-1]]
+    assert [one.word for one in rows] == ["pass", "wrong-value", "not supported"]
+    assert rows[0].cells[1:4] == ("8/8", "8/8", "equal")
+    assert "FULLY_CONNECTED" in rows[1].reason
+    assert lines[-1]["operators"][0]["op"] in ("RESHAPE", "FULLY_CONNECTED")
