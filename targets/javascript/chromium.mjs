@@ -36,18 +36,20 @@ function fail(line) {
   process.exit(1);
 }
 
-/** Start Chromium. All it writes is in one folder, which browser.sh removes after it, however this process ended. */
+/** Start Chromium. All it writes is in one folder, which browser.sh removes after it if this process is killed. */
 async function launch() {
   const room = mkdtempSync(join(tmpdir(), "opconform-chromium-"));
+  const clear = () => rmSync(room, {recursive: true, force: true, maxRetries: 10});
   process.env.TMPDIR = room;
   const env = {...process.env, OPCONFORM_CHROMIUM: browser, OPCONFORM_ROOM: room};
   const executablePath = join(HERE, "browser.sh");
-  try {
-    return await chromium.launchPersistentContext(join(room, "profile"), {executablePath, env, args: FLAGS});
-  } catch (error) {
-    rmSync(room, {recursive: true, force: true});
-    return fail(`${browser} does not start: ${error.message}`);
-  }
+  const folder = join(room, "profile");
+  const context = await chromium.launchPersistentContext(folder, {executablePath, env, args: FLAGS}).catch((error) => {
+    clear();
+    fail(`${browser} does not start: ${error.message}`);
+  });
+  process.on("exit", clear); // after Playwright's own listener, which kills browser.sh as well
+  return context;
 }
 
 /** Answer a request of the page with a file of one of the folders; the path of its address is the file's. */
@@ -98,7 +100,7 @@ async function part(sequence) {
 const reader = new FrameReader();
 try {
   for await (const bytes of process.stdin) {
-    const frames = reader.take(bytes);
+    const frames = [...reader.take(bytes)];
     const {kind, sequence} = frames.length ? decodeFrame(frames.at(-1)) : {};
     if (kind === BYE) {
       await part(sequence);

@@ -49,19 +49,17 @@ export class FrameReader {
   }
 
   /** The frames that are whole with these further bytes. Throws WireError where no frame begins. */
-  take(bytes) {
+  *take(bytes) {
     this.parts.push(bytes);
     this.held += bytes.length;
-    if (this.held < this.wanted) return [];
+    if (this.held < this.wanted) return;
     let rest = joined(this.parts, this.held);
-    const frames = [];
     let length = frameLength(rest);
     for (; length && rest.length >= length; length = frameLength(rest)) {
-      frames.push(rest.subarray(0, length));
+      yield rest.subarray(0, length);
       rest = rest.subarray(length);
     }
     [this.parts, this.held, this.wanted] = [[rest], rest.length, length || HEADER_BYTES];
-    return frames;
   }
 }
 
@@ -132,6 +130,7 @@ export function encodeError(code, message) {
 
 /** The tensors of a RUN: {code, shape, bytes} each, the bytes as a view. */
 export function decodeTensors(payload) {
+  if (payload.length < 4) throw new WireError(BAD_FRAME, `a RUN of ${payload.length} bytes, it begins with 4`);
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
   const count = view.getUint16(0, true);
   const found = [];
