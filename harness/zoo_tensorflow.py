@@ -141,7 +141,9 @@ def _report(folder: Path) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Write or check a zoo; 0: done or right, 1: the check found something wrong, 2: bad input or a missing package."""
-    parser = argparse.ArgumentParser(prog="python -m opconform.harness.zoo_tensorflow", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m opconform.harness.zoo_tensorflow", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--check", action="store_true", help="train nothing, verify what is there")
     parser.add_argument("--family", action="append", choices=tuple(FAMILIES), help="only this one; may be repeated")
