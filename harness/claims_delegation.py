@@ -6,75 +6,84 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from opconform.harness.claims import Evidence, Subject
-from opconform.harness.claims_models import MIDDLES, sandwich
-from opconform.harness.isolate import connect
+from opconform.harness.claims_models import LAYER, MIDDLES, chain
+from opconform.harness.isolate import Executor, connect
 from opconform.harness.model import Produced
 from opconform.harness.registry import Handle
 
 CLAIM = "delegation"
-_OPERATORS = 3
+_SOURCE = "meters delegated and parts of the wire"
 
 
 @dataclass(frozen=True, slots=True)
-class Partition:
-    """How one variant ran the graph with one operator in the middle: operators and parts of the delegate, and whether
-    the answer was right."""
+class Account:
+    """What a variant said of operators in a row, how many a delegate ran in how many parts, and whether the answer was
+    right."""
 
-    label: str
-    middle: str
+    ops: tuple[str, ...]
     delegated: int
     parts: int
     right: bool
 
     @property
-    def is_one(self) -> bool:
+    def is_partition(self) -> bool:
         """Tell whether the delegate got a part of the graph: not nothing, and not all of it."""
-        return 0 < self.delegated < _OPERATORS and self.parts > 0
+        return 0 < self.delegated < len(self.ops) and self.parts > 0
 
     def __str__(self) -> str:
-        operators = f"{self.delegated} of {_OPERATORS} operators in {self.parts} part{'s' * (self.parts != 1)}"
-        return f"{self.label} delegates {operators} of FULLY_CONNECTED, {self.middle}, FULLY_CONNECTED"
+        parts = f"{self.parts} part{'s' * (self.parts != 1)}"
+        return f"{self.delegated} of {len(self.ops)} operators in {parts} of {' -> '.join(self.ops)}"
 
 
 def check_delegation(subject: Subject) -> Evidence:
     """Run two layers with another operator between them on every variant, until a delegate takes a part of them.
 
-    Every number is exact in float32, so an answer is right only if it is the one value that it can be.
+    Every number is exact in float32, so an answer is right only if it is the one value that it can be. What is said of
+    the layers alone and of the operator alone must add up to what is said of all three.
     """
-    ran = list(_partitions(subject))
-    found = [one for one in ran if one.is_one]
-    source = "meters delegated and parts of the wire: "
-    if not found:
-        all_or_nothing = next((one for one in ran if one.delegated), None)
-        why = f"{all_or_nothing}: that is no partition" if all_or_nothing else "no variant delegates an operator"
-        return Evidence(
-            CLAIM, False, "none", source + (", ".join(sorted({one.label for one in ran})) or "none ran"), why
-        )
-    wrong = next((one for one in found if not one.right), None)
-    shown = wrong or found[0]
-    measured = f"{shown.delegated} of {_OPERATORS} operators in {shown.parts} parts"
-    return Evidence(
-        CLAIM, wrong is None, measured, source + str(shown), f"{wrong}: the answer is wrong" if wrong else ""
-    )
-
-
-def _partitions(subject: Subject) -> Iterator[Partition]:
-    """Yield how each variant ran each graph that it runs; the variant that was asked for comes first."""
+    labels, whole = [], []
     for handle in _variants(subject.handle):
         executor = subject.connect() if handle is subject.handle else connect(handle)
         try:
+            labels.append(handle.label)
             for middle in MIDDLES:
-                question = sandwich(middle)
-                outcome = executor.execute(question.model, [question.inputs])
-                if isinstance(outcome, Produced):
-                    meters, right = outcome.meters, question.is_answered(outcome.outputs[0])
-                    delegated, parts = meters.get("delegated", 0), meters.get("parts", 0)
-                    yield Partition(handle.label, middle, delegated, parts, right)
+                found = _account(executor, (LAYER, middle, LAYER))
+                whole += [found] if found else []
+                if found and found.is_partition:
+                    return _judged(handle.label, found, executor)
         finally:
             executor.close()
+    every = next((one for one in whole if one.delegated), None)
+    why = f"a delegate takes {every}, which is no partition" if every else "no variant delegates an operator"
+    return Evidence(CLAIM, False, "none", f"{_SOURCE}: {', '.join(labels)}", why)
+
+
+def _judged(label: str, whole: Account, executor: Executor) -> Evidence:
+    layer, middle, _ = whole.ops
+    pieces = [_account(executor, ops) for ops in ((layer, layer), (middle,))]
+    known = [piece for piece in pieces if piece is not None]
+    wrong = next((one for one in (whole, *known) if not one.right), None)
+    why = ""
+    if wrong:
+        why = f"the answer is wrong with {wrong}"
+    elif len(known) < len(pieces) or sum(piece.delegated for piece in known) != whole.delegated:
+        why = f"what it says does not add up: {'; '.join(map(str, (whole, *known)))}"
+    measured = f"{whole.delegated} of {len(whole.ops)} operators in {whole.parts} parts"
+    return Evidence(CLAIM, not why, measured, f"{_SOURCE}: {label} delegates {whole}", why)
+
+
+def _account(executor: Executor, ops: tuple[str, ...]) -> Account | None:
+    """Run operators in a row; None where the runtime does not."""
+    question = chain(*ops)
+    outcome = executor.execute(question.model, [question.inputs])
+    if not isinstance(outcome, Produced):
+        return None
+    meters, right = outcome.meters, question.is_answered(outcome.outputs[0])
+    return Account(ops, meters.get("delegated", 0), meters.get("parts", 0), right)
 
 
 def _variants(handle: Handle) -> Iterator[Handle]:
+    """Yield a runtime as it was asked for, then in its other variants."""
     yield handle
     others = [name for name in handle.manifest.variants if name != handle.at]
     for name in others if not handle.command else ():

@@ -17,6 +17,7 @@ ROWS = 32_768
 DEPTH = 32
 _EXACT = 1 << 24  # float32 holds every integer below
 _UNITS = 16
+LAYER = "FULLY_CONNECTED"
 #: Operators between two layers: a constant operand, and what they compute. No delegate that is known takes them all.
 MIDDLES: Mapping[str, tuple[Array, Callable[[Array], Array]]] = {
     "FLOOR_MOD": (np.array([8], np.float32), lambda x: np.mod(x, np.float32(8))),
@@ -84,27 +85,20 @@ def tiny() -> Question:
     return Question(model, (np.array([[3.0]], np.float32),), value)
 
 
-def sandwich(middle: str) -> Question:
-    """Return FULLY_CONNECTED, an operator of `MIDDLES` and FULLY_CONNECTED: two layers with another thing between."""
-    weights, x = _integers(_UNITS, _UNITS), np.arange(_UNITS, dtype=np.float32)[None] - 5
-    operand, function = MIDDLES[middle]
-    layer = np.zeros(_UNITS, np.float32)
-    tensors = (
-        TensorDef("x", "float32", x.shape),
-        TensorDef("w", "float32", weights.shape, weights),
-        TensorDef("b", "float32", layer.shape, layer),
-        TensorDef("h", "float32", x.shape),
-        TensorDef("operand", str(operand.dtype), operand.shape, operand),
-        TensorDef("g", "float32", x.shape),
-        TensorDef("y", "float32", x.shape),
-    )
-    nodes = (
-        Node("FULLY_CONNECTED", (0, 1, 2), (3,)),
-        Node(middle, (3, 4), (5,)),
-        Node("FULLY_CONNECTED", (5, 1, 2), (6,)),
-    )
-    right = function(x @ weights.T) @ weights.T
-    return Question(write_model([Graph(tensors, nodes, (0,), (6,))]), (x,), right)
+def chain(*ops: str) -> Question:
+    """Return operators in a row: LAYER, which is FULLY_CONNECTED, and those of MIDDLES, at most one of these."""
+    weights, value = _integers(_UNITS, _UNITS), np.arange(_UNITS, dtype=np.float32)[None] - 5
+    x, zeros = value, np.zeros(_UNITS, np.float32)
+    operands = [MIDDLES[op][0] for op in ops if op in MIDDLES]
+    constants = [weights, zeros, *operands] if LAYER in ops else operands
+    stages = [TensorDef(f"h{number}", "float32", x.shape) for number in range(len(ops) + 1)]
+    held = [TensorDef(f"c{number}", str(data.dtype), data.shape, data) for number, data in enumerate(constants)]
+    first, nodes = len(stages), []
+    for number, op in enumerate(ops):
+        more = (first, first + 1) if op == LAYER else (first + len(held) - 1,)
+        nodes.append(Node(op, (number, *more), (number + 1,)))
+        value = value @ weights.T if op == LAYER else MIDDLES[op][1](value)
+    return Question(write_model([Graph((*stages, *held), tuple(nodes), (0,), (len(ops),))]), (x,), value)
 
 
 def _integers(rows: int, columns: int) -> Array:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 
 from opconform.harness.model import Array
 from opconform.harness.runtime import Manifest, Session, Unsupported
@@ -91,19 +92,31 @@ class Hoarder(Mapper):
         return super().open(model)
 
 
-class Delegating:
-    """Runs two layers and what is between them, and says of a delegate what `meters` says."""
+def layers(model: bytes) -> int:
+    """Return how many FULLY_CONNECTED operators a model has."""
+    root = schema.Model.GetRootAsModel(model, 0)
+    graph, codes = root.Subgraphs(0), [root.OperatorCodes(i).BuiltinCode() for i in range(root.OperatorCodesLength())]
+    operators = [graph.Operators(index) for index in range(graph.OperatorsLength())]
+    return sum(codes[operator.OpcodeIndex()] == schema.BuiltinOperator.FULLY_CONNECTED for operator in operators)
 
-    shown, shift = (2, 2), 0.0
+
+class Delegating:
+    """Says that a delegate runs the layers of a model, each as a part."""
+
+    shift = 0.0
 
     def __init__(self, at: str = "") -> None:
-        self._carrier = LiteRT(at)
+        self._carrier = LiteRT()
 
     def describe(self) -> Manifest:
         return Manifest(name=type(self).__name__)
 
+    def says(self, model: bytes) -> tuple[int, int]:
+        """Return how many operators a delegate runs, and in how many parts."""
+        return layers(model), layers(model)
+
     def open(self, model: bytes) -> Session:
-        return Shifted(self._carrier.open(model), *self.shown, self.shift)
+        return Shifted(self._carrier.open(model), *self.says(model), self.shift)
 
 
 class WrongDelegate(Delegating):
@@ -115,26 +128,36 @@ class WrongDelegate(Delegating):
 class TakesAll(Delegating):
     """Its delegate takes every graph whole."""
 
-    shown = (3, 1)
+    def says(self, model: bytes) -> tuple[int, int]:
+        return 3, 1
 
 
 class TakesNothing(Delegating):
     """Its delegate takes nothing."""
 
-    shown = (0, 0)
+    def says(self, model: bytes) -> tuple[int, int]:
+        return 0, 0
 
 
-class OnlyAsVariant:
+class SaysTwo(Delegating):
+    """It says the same of every model, and has no delegate."""
+
+    def says(self, model: bytes) -> tuple[int, int]:
+        return 2, 2
+
+
+class OnlyAsVariant(Delegating):
     """Delegates in its variant `fast` alone."""
 
     def __init__(self, at: str = "") -> None:
-        self._carrier, self._shown = LiteRT(), (2, 2) if at == "fast" else (0, 0)
+        super().__init__()
+        self._fast = at == "fast"
 
     def describe(self) -> Manifest:
         return Manifest(name="OnlyAsVariant", variants=("plain", "fast"), targets=())
 
-    def open(self, model: bytes) -> Session:
-        return Shifted(self._carrier.open(model), *self._shown, 0)
+    def says(self, model: bytes) -> tuple[int, int]:
+        return super().says(model) if self._fast else (0, 0)
 
 
 class DeclinesAll:
