@@ -30,7 +30,7 @@ SIZE, INDEPENDENCE = "binary_size", "os_independence"
 #: Where the system and the interpreter keep their own libraries.
 _SYSTEM = tuple(map(Path, ("/lib", "/usr/lib", "/lib64", "/usr/lib64", sysconfig.get_path("stdlib"))))
 _PACKAGES = Path(sysconfig.get_path("platlib"))
-_OBJECT = ".o"
+_OBJECT, _MODULES = ".o", (".py", ".pyc")
 _SHOWN = 3
 
 
@@ -39,12 +39,13 @@ class Code:
     """What a worker runs after a tiny model, beyond its idle interpreter: files, and their bytes of code and data.
 
     `own` are shared objects of the runtime's package, or the worker's program; `compiled` are object files that it
-    compiled, then or earlier; `needed` are shared objects of other packages.
+    compiled, then or earlier; `needed` are shared objects of other packages, `modules` files of Python code.
     """
 
     own: Mapping[Path, int]
     compiled: Mapping[Path, int]
     needed: Mapping[Path, int]
+    modules: Mapping[Path, int]
 
 
 def check_binary_size(subject: Subject) -> Evidence:
@@ -58,9 +59,9 @@ def check_binary_size(subject: Subject) -> Evidence:
     if claims_scripts.runs_scripts(handle):
         return claims_scripts.check_binary_size(subject)
     code = _code(handle)
-    counted = code.compiled or code.own or code.needed
+    counted = code.compiled or code.own or code.needed or code.modules
     if not counted:
-        raise NotMeasurable("its worker maps nothing that can be told from its interpreter")
+        raise NotMeasurable("its worker runs nothing that can be told from its interpreter")
     size, every = sum(counted.values()), _all_kernels(handle) if code.compiled else {}
     measured = show_size(size) + (f", all ops {show_size(sum(every.values()))}" if every else "")
     return Evidence(SIZE, size, measured, "; ".join(_described(code, every, handle.distribution)))
@@ -76,6 +77,8 @@ def _described(code: Code, every: Mapping[Path, int], distribution: str) -> Iter
     if code.needed:
         total = show_size(sum(code.needed.values()))
         yield f"{'beside them ' if code.own or code.compiled else ''}{total} in {_largest(code.needed)}"
+    if code.modules:
+        yield f"{show_size(sum(code.modules.values()))} of Python in {len(code.modules)} modules"
     if distribution:
         yield f"the package {distribution} has {show_size(_package_bytes(distribution))} of files"
 
@@ -89,14 +92,14 @@ def _largest(files: Mapping[Path, int]) -> str:
 def _code(handle: Handle) -> Code:
     """Run a tiny model and look at what the worker has mapped and opened. Raises NotMeasurable where none starts."""
     try:
-        with idle(handle) as pid:
-            shared = proc.mapped_objects(pid) if pid else frozenset()
+        with idle(handle) as empty:
+            shared = proc.mapped_objects(empty.pid) if empty.pid else frozenset()
         with started(handle) as worker:
             _use(worker)
-            mapped, opened = proc.mapped_objects(worker.pid) - shared, worker.opened()
+            mapped, opened = proc.mapped_objects(worker.pid) - shared, worker.opened() - empty.opened
     except Refused as error:
         raise NotMeasurable(str(error)) from error
-    return _sorted(mapped, _object_sizes(opened), handle.distribution)
+    return _sorted(mapped, opened, handle.distribution)
 
 
 def _all_kernels(handle: Handle) -> dict[Path, int]:
@@ -118,12 +121,18 @@ def _use(worker: Worker) -> None:
         worker.run(question.inputs)
 
 
-def _sorted(mapped: Iterable[Path], compiled: Mapping[Path, int], distribution: str) -> Code:
+def _sorted(mapped: Iterable[Path], opened: Iterable[Path], distribution: str) -> Code:
     theirs = [path for path in mapped if not _is_system(path)]
     package = _files_of(distribution)
     own = [path for path in theirs if path in package or not path.is_relative_to(_PACKAGES)]
     needed = [path for path in theirs if path not in own]
-    return Code({path: flash_of(path) for path in own}, compiled, {path: flash_of(path) for path in needed})
+    modules = [path for path in opened if path.suffix in _MODULES and path.is_file() and not _is_system(path)]
+    return Code(
+        {path: flash_of(path) for path in own},
+        _object_sizes(opened),
+        {path: flash_of(path) for path in needed},
+        {path: path.stat().st_size for path in modules},
+    )
 
 
 def _is_system(path: Path) -> bool:

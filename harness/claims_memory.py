@@ -85,15 +85,18 @@ def check_base_memory(subject: Subject) -> Evidence:
         with started(subject.handle) as worker:
             worker.open(question.model)
             worker.run(question.inputs)
-        with idle(subject.handle) as pid:
-            empty = proc.resident(pid) if pid else Resident(0, 0)
+        with idle(subject.handle) as interpreter:
+            empty = proc.resident(interpreter.pid) if interpreter.pid else Resident(0, 0)
         with started(subject.handle) as worker:
             worker.open(question.model)
             worker.run(question.inputs)
-            full = proc.resident(worker.pid)
+            full, count = proc.resident(worker.pid), len(proc.family(worker.pid))
     except Refused as error:
         return Evidence(BASE, None, "-", "a tiny model", str(error))
     grown = max(full.total - empty.total, 0)
-    subtracted = f"minus {show_size(empty.total)} of its idle interpreter" if empty.total else "nothing is subtracted"
-    source = f"resident after a network of three layers: {show_size(full.total)} {subtracted} ({_parts(empty, full)})"
+    minus = f"minus {show_size(empty.total)} of its idle interpreter" if empty.total else "nothing is subtracted"
+    source = (
+        f"resident in {count} process{'es' * (count > 1)} after a network of three layers: {show_size(full.total)}, "
+        f"{minus}: {_parts(empty, full)}"
+    )
     return Evidence(BASE, grown, show_size(grown), source)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ from opconform.harness.registry import Handle
 from opconform.harness.runtime import RuntimeFailure
 from opconform.harness.transport import TransportError
 
-#: Seconds of the worker's CPU time for an answer: it may import a large package and compile kernels.
-SECONDS = 120.0
+#: Seconds of the worker's CPU time for an answer: it may import a large package and compile kernels. One that sleeps
+#: meanwhile, as the client of a server that starts, gets PATIENCE times as long.
+SECONDS, PATIENCE = 60.0, 3.0
 _PYTHON = (sys.executable, "-m", "opconform.harness.claims_recorder")
 #: Makes Node say a byte and wait with nothing loaded.
 _WAITING = ("-e", "process.stdin.resume(); process.stdout.write('.')")
@@ -41,7 +43,7 @@ class Worker:
     def __init__(self, command: Sequence[str], record: Path) -> None:
         self._program = Program(command)
         self._record = record
-        self._pipes = Pipes(self)
+        self._pipes = Pipes(self, idle=PATIENCE)
         self._sequence = 0
         self.pid = 0
 
@@ -121,25 +123,33 @@ def started(handle: Handle, ahead: tuple[str, ...] = ()) -> Iterator[Worker]:
         yield worker
 
 
-@contextmanager
-def idle(handle: Handle) -> Iterator[int]:
-    """Start the interpreter of a runtime's worker with nothing of the runtime loaded; yield its process id.
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """An interpreter with nothing of a runtime: its process, 0 where there is none, and the files that it opened."""
 
-    Python has NumPy and the wire loaded. The id is 0 for a worker that is a program of its own. Raises as started does.
+    pid: int = 0
+    opened: frozenset[Path] = frozenset()
+
+
+@contextmanager
+def idle(handle: Handle) -> Iterator[Empty]:
+    """Start the interpreter of a runtime's worker with nothing of the runtime loaded; there is none for a program.
+
+    Python has NumPy and the wire loaded. Raises as started does.
     """
     command = command_of(handle)
     match interpreter_of(command):
         case "Python":
             with _running(command, IDLE) as worker:
-                yield worker.pid
+                yield Empty(worker.pid, worker.opened())
         case "Node":
             with subprocess.Popen([command[0], *_WAITING], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
                 if process.stdout is not None:
                     process.stdout.read(1)
-                yield process.pid
+                yield Empty(process.pid)
                 process.kill()
         case _:
-            yield 0
+            yield Empty()
 
 
 def interpreter_of(command: tuple[str, ...]) -> str:
@@ -178,7 +188,7 @@ def command_of(handle: Handle) -> tuple[str, ...]:
         runtime: Any = handle.instantiate()
         transport = getattr(runtime, "transport", None)
         if transport is not None and transport(handle.at) is not None:
-            raise NotMeasurable(f"{handle.label} is no process of this machine")
+            raise NotMeasurable("its worker stands behind a transport of its own and cannot be looked into")
         command = getattr(runtime, "command", None)
         return _PYTHON if command is None else tuple(command(handle.at))
     except RuntimeFailure as error:

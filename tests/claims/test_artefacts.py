@@ -20,6 +20,20 @@ KILOBYTE, MEGABYTE = 1 << 10, 1 << 20
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "tiny_worker.c"
 
 pytestmark = pytest.mark.skipif(not proc.can_measure(), reason="no /proc of Linux")
+PLAIN = """
+from opconform.harness.runtime import Manifest, Unsupported
+
+
+class Plain:
+    def __init__(self, at=""):
+        pass
+
+    def describe(self):
+        return Manifest(name="plain")
+
+    def open(self, model):
+        raise Unsupported("not today")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +71,15 @@ def test_machine_code_of_lite_is_counted_for_a_tiny_model_and_for_all_claimed_ro
     assert "all ops" in evidence.measured
     assert "compiled objects" in evidence.source
     assert "libllvmlite.so" in evidence.source
+
+
+def test_a_runtime_in_plain_python_has_the_size_of_its_modules(subject: Subjects, tmp_path: Path) -> None:
+    file = tmp_path / "plain.py"
+    file.write_text(PLAIN + f"TABLE = {bytes(range(250)) * 20!r}\n")
+    evidence = check_binary_size(subject(f"{file}:Plain"))
+    assert isinstance(evidence.value, int)
+    assert 5000 < evidence.value < 7000
+    assert "of Python in 1 modules" in evidence.source
 
 
 def test_code_and_data_of_a_program_are_counted_without_the_c_library(subject: Subjects, program: Path) -> None:

@@ -84,8 +84,8 @@ def test_base_memory_of_a_runtime_that_runs_no_tiny_model_is_not_measurable(fake
 
 
 def test_the_interpreter_alone_takes_memory_that_is_not_the_runtimes(subject: Subjects) -> None:
-    with idle(subject("litert").handle) as pid:
-        assert MEGABYTE < proc.resident(pid).total < 100 * MEGABYTE
+    with idle(subject("litert").handle) as empty:
+        assert MEGABYTE < proc.resident(empty.pid).total < 100 * MEGABYTE
 
 
 def test_a_worker_that_does_not_start_has_no_memory(subject: Subjects) -> None:
