@@ -29,8 +29,10 @@ class Right:
 
 def biased(model: bytes, view: ModelView) -> bytes:
     """Return a model whose second layer adds the same to all its outputs: SOFTMAX hides it."""
-    layer = [o for o in view.operations if o.op == "FULLY_CONNECTED"][1]
-    bias = view.constants[layer.inputs[2]]
+    layers = [o for o in view.operations if o.op == "FULLY_CONNECTED"]
+    if len(layers) < 2:
+        return model
+    bias = view.constants[layers[1].inputs[2]]
     other = bias + bias.dtype.type(1 if bias.dtype.kind == "f" else 3000)
     assert model.count(bias.tobytes()) == 1
     return model.replace(bias.tobytes(), other.astype(bias.dtype).tobytes())

@@ -68,9 +68,9 @@ def pages(site: Mapping[str, bytes]) -> Mapping[str, Page]:
     return {name: Page(data) for name, data in site.items() if name.endswith(".html")}
 
 
-def test_the_site_has_a_page_for_every_op_and_the_three_pages_about_all(pages: Mapping[str, Page]) -> None:
+def test_the_site_has_a_page_for_every_op_and_the_four_pages_about_all(pages: Mapping[str, Page]) -> None:
     ops = {f"op/{op}.html" for op in ("ADD", "CONV_2D", "RELU_0_TO_1", "SOFTMAX", "STRIDED_SLICE", "WHERE")}
-    assert set(pages) == {"index.html", "deviations.html", "costs.html", *ops}
+    assert set(pages) == {"index.html", "deviations.html", "costs.html", "models.html", *ops}
 
 
 def test_every_tag_is_closed_where_it_was_opened(pages: Mapping[str, Page]) -> None:
@@ -163,7 +163,7 @@ def test_an_incomplete_log_is_said_on_every_page(make: SimpleNamespace, lines: l
 
 def test_a_log_that_holds_only_a_header_still_makes_a_site(make: SimpleNamespace) -> None:
     site = html.site(make.log(make.header(runtimes=[])))
-    assert set(site) == {"index.html", "deviations.html", "costs.html"}
+    assert set(site) == {"index.html", "deviations.html", "models.html", "costs.html"}
     assert "This run measured no costs" in site["costs.html"].decode()
 
 
