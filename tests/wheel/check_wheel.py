@@ -35,6 +35,10 @@ KINDS = (
     "targets/*/architecture.yaml",
     "targets/*/entry.S",
     "targets/common/*",
+    "targets/javascript/*.mjs",
+    "targets/javascript/page.html",
+    "targets/javascript/browser.sh",
+    "targets/javascript/package-lock.json",
     "targets/meter/*",
     "reports/templates/*.html",
 )
