@@ -210,8 +210,10 @@ class Isolated:
         for index, frame in enumerate(answers):
             try:
                 if frame.kind == wire.ERROR:
-                    self._open = requests[index][0] == wire.RUN
-                    return _failed(wire.decode_error(frame.payload), _stage(requests, index), self._limits)
+                    failure = wire.decode_error(frame.payload)
+                    self._dirty = failure.code == wire.INTERNAL  # what broke within it may have broken more
+                    self._open = requests[index][0] == wire.RUN and not self._dirty
+                    return _failed(failure, _stage(requests, index), self._limits)
                 if frame.kind == wire.OPENED:
                     self._opened(wire.decode_opened(frame.payload), meters)
                 else:

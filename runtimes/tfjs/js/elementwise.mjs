@@ -28,7 +28,10 @@ function axesOf(axes, x) {
 }
 
 /** ARG_MAX and ARG_MIN. */
-const placed = (name) => (tf, [x, axis]) => tf[name](x, axisOf(scalar(axis), x.shape.length));
+const placed = (name) => (tf, [x, axis], options) => {
+  if (options.output_type !== "int32") invalid(`int32 positions are said to be ${options.output_type}`);
+  return tf[name](x, axisOf(scalar(axis), x.shape.length));
+};
 
 const UNARY = {
   ABS: "abs", CEIL: "ceil", COS: "cos", ELU: "elu", EXP: "exp", FLOOR: "floor", LOG: "log", LOGICAL_NOT: "logicalNot",
@@ -47,7 +50,8 @@ const from = (table, make) => Object.fromEntries(Object.entries(table).map(([op,
 /** The quotient of whole numbers cut towards zero; tf.div rounds it down. */
 function cut(tf, a, b) {
   const down = tf.floorDiv(a, b);
-  const inexact = tf.notEqual(tf.mul(down, b), a), negative = tf.notEqual(tf.less(a, 0), tf.less(b, 0));
+  const inexact = tf.notEqual(tf.mul(down, b), a), zero = tf.scalar(0, "int32");
+  const negative = tf.notEqual(tf.less(a, zero), tf.less(b, zero));
   return tf.add(down, tf.cast(tf.logicalAnd(inexact, negative), "int32"));
 }
 
@@ -60,6 +64,11 @@ function divisor(b) {
 function divided(tf, [a, b], options) {
   divisor(b);
   return activated(tf, a.dtype === "int32" ? cut(tf, a, b) : tf.div(a, b), options.activation);
+}
+
+/** tf.floorDiv gives int32 whatever it is given, and tf.floor(tf.div) rounds up what is just below a whole number. */
+function floorDivided(tf, [a, b]) {
+  return a.dtype === "int32" ? tf.floorDiv(a, divisor(b)) : declined("quotients of float32 rounded down");
 }
 
 function mean(tf, [x, axes], options) {
@@ -86,7 +95,7 @@ function gelu(tf, [x], options) {
 
 /** a xor b = a + b - 2 (a and b); what goes beyond 32 bits on the way comes back. */
 function xor(tf, [a, b]) {
-  return tf.sub(tf.add(a, b), tf.mul(tf.bitwiseAnd(...broadcast(tf, a, b)), 2));
+  return tf.sub(tf.add(a, b), tf.mul(tf.bitwiseAnd(...broadcast(tf, a, b)), tf.scalar(2, "int32")));
 }
 
 /** tf.bitwiseAnd wants equal shapes. */
@@ -115,7 +124,7 @@ export const KERNELS = {
   CAST: (tf, [x], options, node) => tf.cast(x, node.dtypes[0]),
   CUMSUM: cumulated,
   DIV: divided,
-  FLOOR_DIV: (tf, [a, b]) => tf.floorDiv(a, divisor(b)),
+  FLOOR_DIV: floorDivided,
   FLOOR_MOD: (tf, [a, b]) => tf.mod(a, divisor(b)),
   GELU: gelu,
   HARD_SWISH: (tf, [x]) => tf.mul(x, tf.div(tf.relu6(tf.add(x, 3)), 6)),

@@ -10,11 +10,14 @@ function finished(tf, y, bias, options) {
   return activated(tf, bias ? tf.add(y, bias) : y, options.activation);
 }
 
-/** Filters come as [out, h, w, in]. */
+/** Filters come as [out, h, w, in]; where the input has more channels, groups of filters take a part of them each. */
 function conv2d(tf, [x, weights, bias], options) {
-  const filter = tf.transpose(weights, [1, 2, 3, 0]);
+  const filter = tf.transpose(weights, [1, 2, 3, 0]), groups = x.shape.at(-1) / weights.shape.at(-1);
   const strides = perAxis(options, "stride", PLANE), dilations = perAxis(options, "dilation", PLANE);
-  return finished(tf, tf.conv2d(x, filter, strides, padding(options), "NHWC", dilations), bias, options);
+  const convolved = (part, its) => tf.conv2d(part, its, strides, padding(options), "NHWC", dilations);
+  if (!(groups > 1)) return finished(tf, convolved(x, filter), bias, options);
+  const [parts, filters] = [tf.split(x, groups, -1), tf.split(filter, groups, -1)];
+  return finished(tf, tf.concat(parts.map((part, n) => convolved(part, filters[n])), -1), bias, options);
 }
 
 /** Filters come as [1, h, w, in * multiplier]. */
@@ -73,17 +76,22 @@ const resized = (name) => (tf, [x, size], options) => {
   return tf.image[name](x, [height, width], options.align_corners, options.half_pixel_centers);
 };
 
+/** tf fills up with zeros as far as there are boxes, a model as far as it has asked for. */
+const filled = (tf, x, size) => tf.pad(x, [[0, size - x.size]]);
+
 function suppressed(tf, [boxes, scores, ...rules]) {
-  const found = tf.image.nonMaxSuppressionPadded(boxes, scores, ...rules.map(scalar), true);
-  return [found.selectedIndices, found.validOutputs];
+  const numbers = rules.map(scalar);
+  room(numbers.slice(0, 1));
+  const found = tf.image.nonMaxSuppressionPadded(boxes, scores, ...numbers, true);
+  return [filled(tf, found.selectedIndices, numbers[0]), found.validOutputs];
 }
 
-/** What is selected, filled up with zeros. */
 function softlySuppressed(tf, [boxes, scores, ...rules]) {
-  const found = tf.image.nonMaxSuppressionWithScore(boxes, scores, ...rules.map(scalar));
-  const count = found.selectedIndices.size, missing = scalar(rules[0]) - count;
-  const filled = [found.selectedIndices, found.selectedScores].map((x) => tf.pad(x, [[0, missing]]));
-  return [...filled, tf.scalar(count, "int32")];
+  const numbers = rules.map(scalar);
+  room(numbers.slice(0, 1));
+  const {selectedIndices, selectedScores} = tf.image.nonMaxSuppressionWithScore(boxes, scores, ...numbers);
+  const both = [selectedIndices, selectedScores].map((x) => filled(tf, x, numbers[0]));
+  return [...both, tf.scalar(selectedIndices.size, "int32")];
 }
 
 function localResponse(tf, [x], options) {

@@ -2,8 +2,9 @@
 
 import {axisOf, declined, ints, invalid, outOfRange, pairs, room, scalar} from "./common.mjs";
 
-/** A size of -1 is all that is left. */
+/** A size of -1 is all that is left; tf.slice takes no scalars. */
 function slice(tf, [x, begin, size]) {
+  if (!x.shape.length) return x;
   const starts = ints(begin);
   return tf.slice(x, starts, ints(size).map((n, axis) => (n === -1 ? x.shape[axis] - starts[axis] : n)));
 }
@@ -19,7 +20,8 @@ function oneHot(tf, [indices, depth, on, off], options) {
   room([...indices.shape, classes]);
   const all = tf.oneHot(indices, Math.max(2, classes), scalar(on), scalar(off), on.dtype);
   const hot = classes < 2 ? tf.slice(all, Array(rank + 1).fill(0), [...indices.shape, classes]) : all;
-  const axis = axisOf(options.axis, rank + 1);
+  const axis = options.axis === -1 ? rank : options.axis;
+  if (axis < 0 || axis > rank) invalid(`axis ${axis} for indices of rank ${rank}`);
   return axis === rank ? hot : tf.transpose(hot, [...last.slice(0, axis), rank, ...last.slice(axis)]);
 }
 
@@ -102,6 +104,9 @@ function tiled(tf, [x, times]) {
 /** A condition of one axis picks rows. */
 function select(tf, [condition, a, b]) {
   const rows = condition.shape.length === 1 && a.shape.length > 1;
+  if (![[], a.shape.slice(0, 1), a.shape].some((shape) => shape.join() === condition.shape.join())) {
+    invalid(`a condition of [${condition.shape}] for [${a.shape}]`);
+  }
   return tf.where(rows ? tf.reshape(condition, [condition.size, ...a.shape.slice(1).fill(1)]) : condition, a, b);
 }
 
@@ -119,7 +124,8 @@ function dilated(tf, [x, steps, fill]) {
 
 /** Where the update lies, it is taken; a start that leaves no room for it is moved. */
 function updated(tf, [x, update, start]) {
-  if (start.size !== x.shape.length || update.shape.some((size, axis) => size > x.shape[axis])) {
+  const rank = x.shape.length;
+  if (start.size !== rank || update.shape.length !== rank || update.shape.some((size, axis) => size > x.shape[axis])) {
     invalid(`[${update.shape}] at ${start.size} places of [${x.shape}]`);
   }
   const pads = ints(start).map((n, axis) => {
@@ -129,10 +135,16 @@ function updated(tf, [x, update, start]) {
   return tf.where(tf.pad(tf.ones(update.shape, "bool"), pads), tf.pad(update, pads), x);
 }
 
+function sparse(tf, [indices, to, values, rest]) {
+  scalar(rest);
+  return tf.sparseToDense(indices, values, room(ints(to)), rest);
+}
+
 const eye = (tf, rows, columns) => tf.cast(tf.eye(rows, columns), "bool");
 
 function matrixDiag(tf, [x]) {
   const size = x.shape.at(-1);
+  if (!x.size) return tf.zeros([...x.shape, size], x.dtype);
   return tf.where(eye(tf, size, size), tf.expandDims(x, -2), tf.zeros([], x.dtype));
 }
 
@@ -141,6 +153,7 @@ function matrixSetDiag(tf, [x, diagonal]) {
   const [rows, columns] = x.shape.slice(-2), missing = columns - diagonal.shape.at(-1);
   const want = [...x.shape.slice(0, -2), Math.min(rows, columns)];
   if (diagonal.shape.join() !== want.join()) invalid(`the diagonal of [${x.shape}] is [${want}], not [${diagonal.shape}]`);
+  if (!x.size) return x;
   const row = tf.pad(diagonal, diagonal.shape.map((_, axis) => [0, axis === diagonal.shape.length - 1 ? missing : 0]));
   return tf.where(eye(tf, rows, columns), tf.expandDims(row, -2), x);
 }
@@ -194,7 +207,7 @@ export const KERNELS = {
   SLICE: slice,
   SPACE_TO_BATCH_ND: (tf, [x, block, pads]) => tf.spaceToBatchND(x, ints(block), pairs(pads)),
   SPACE_TO_DEPTH: spaceToDepth,
-  SPARSE_TO_DENSE: (tf, [indices, to, values, rest]) => tf.sparseToDense(indices, values, room(ints(to)), rest),
+  SPARSE_TO_DENSE: sparse,
   SPLIT: split,
   SPLIT_V: splitV,
   SQUEEZE: squeezed,

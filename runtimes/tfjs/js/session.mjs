@@ -111,12 +111,12 @@ function dtypeOf({code}) {
   return BY_CODE[code] ?? declined(`tensors of dtype code ${code}`);
 }
 
-/** The result of a kernel; what tfjs throws becomes a refusal in its own words. */
+/** The result of a kernel. What tfjs throws becomes a refusal in its own words; a trap of WebAssembly is a crash. */
 function attempt(op, kernel) {
   try {
     return kernel();
   } catch (error) {
-    if (error instanceof WireError) throw error;
+    if (error instanceof WireError || error instanceof WebAssembly.RuntimeError) throw error;
     throw new WireError(MISSING.test(error.message) ? UNSUPPORTED : INVALID_MODEL, `${op}: ${error.message}`);
   }
 }
