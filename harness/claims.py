@@ -94,7 +94,7 @@ def unmeasured(claim: str, why: str, source: str = "") -> Evidence:
 def examine(subject: Subject, check: Check, claim: str) -> Finding:
     """Make one check of a runtime; what it cannot measure is evidence too, and so is a process that dies of it."""
     try:
-        evidence = check(subject)
+        evidence = check(subject) if not subject.handle.unavailable else unmeasured(claim, subject.handle.unavailable)
     except (NotMeasurable, Unavailable) as error:
         evidence = unmeasured(claim, str(error))
     except RuntimeFailure as error:

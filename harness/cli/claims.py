@@ -8,18 +8,21 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Column, Table
+from rich.table import Table
 
 from opconform.harness import claims_log
 from opconform.harness.claim_values import CLAIMS
 from opconform.harness.claims import FAILS, Finding, Subject, examine
 from opconform.harness.claims_checks import CHECKS
+from opconform.harness.claims_promised import SYSTEMS
 from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, INFRASTRUCTURE, console
 from opconform.harness.isolate import Executor, Isolated, connect
 from opconform.harness.registry import Handle, names, resolve
 from opconform.harness.runtime import RuntimeFailure
 from opconform.reports import claims as report
 
+#: Columns of the table where no terminal says how many there are.
+_WIDTH = 240
 #: What the bare name means here: a claim about flash and RAM is one about a board.
 _BOARDS = {"micro": "micro@cortex-m3"}
 
@@ -63,8 +66,8 @@ def command(
     read = [claims_log.read(path) for path in others or ()]
     asked = [resolve(source) for source in (runtime or ())] if runtime or read else _usual()
     ready = [handle for handle in asked if not handle.unavailable]
-    measured = [finding for handle in asked for finding in _examined(handle, wanted, run)]
-    findings = claims_log.merged([*read, measured])
+    told = [_told(finding, as_json) for handle in asked for finding in _examined(handle, wanted, run)]
+    findings = claims_log.merged([*read, told])
     if log is not None:
         claims_log.write(log, findings)
     _write(findings, markdown, html, readme)
@@ -122,21 +125,25 @@ def _renewed(readme: Path, findings: Sequence[Finding]) -> str:
         raise typer.BadParameter(f"--readme {readme}: {error}") from error
 
 
+def _told(finding: Finding, as_json: bool) -> Finding:
+    """Print the evidence of a finding as soon as it is there."""
+    if not as_json:
+        console().print(_evidence(finding), markup=False)
+    return finding
+
+
 def _print(findings: Sequence[Finding], as_json: bool) -> None:
     if as_json:
         print(json.dumps([claims_log.as_line(finding) for finding in findings], indent=1))
         return
     out = console()
-    columns = report.runtimes(findings)
-    table = Table(
-        Column("claim", no_wrap=True), *(Column(name, no_wrap=True) for name in columns), "promised", box=None
-    )
+    table = Table("claim", *report.runtimes(findings), f"promised: {' / '.join(SYSTEMS)}", box=None)
     for row in report.rows(findings):
         cells = (cell.text if cell else "" for cell in row.cells)
         table.add_row(report.title(row.claim), *cells, " / ".join(row.promised))
+    if not out.is_terminal:
+        out.width = _WIDTH
     out.print(table)
-    for finding in findings:
-        out.print(_evidence(finding), markup=False)
 
 
 def _evidence(finding: Finding) -> str:
