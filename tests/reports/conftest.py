@@ -277,6 +277,36 @@ def _deviant(op: str, row: str, runtime: str, target: str) -> Record | None:
             return None
 
 
+def model(name: str, runtime: str, target: str, **more: Any) -> Record:
+    """One whole model on one runtime."""
+    told = {"verdict": "pass", "expected": True, "examples": 64, "correct": 62, "same_class": 64, "worst": 0.0}
+    rest = {"unit": "lsb", "flash": None, "meters": {"arena": 512}, "message": "", "operator": "", "seconds": 0.5}
+    return {"kind": "model", "model": name, "runtime": runtime, "target": target, **told, **rest, **more}
+
+
+def graph(name: str, **more: Any) -> Record:
+    """The last line of a model."""
+    steps = [{"op": "CONV_2D", "row": "int8", "why": ""}, {"op": "MYSTERY", "row": "", "why": "it has no spec"}]
+    told = {"file": f"{name}.tflite", "task": "digits", "family": "conv", "format": "int8", "bytes": 5656}
+    return {"kind": "graph", "model": name, "operators": steps, "examples": 64, "correct": 63, **told, **more}
+
+
+WRONG = "y[0,3] = 5, want 7 (2 lsb, 1 allowed by specs/ops/softmax.yaml:9 T1)"
+BAD = {"verdict": "wrong-value", "message": WRONG}
+UNCLAIMED = "#0 X is not claimed"
+BOARD = {"flash": 17635, "examples": 4, "correct": 3, "meters": {"arena": 3112, "stack": 660, "instructions": 530413}}
+MODELS = (
+    model("conv_int8", "lite", "host"),
+    model("conv_int8", "micro", "cortex-m4", **BOARD),
+    model("conv_int8", "litert", "ref", **BAD, expected=False, operator="#3 SOFTMAX/int8"),
+    model("conv_int8", "litert", "xnnpack", **BAD, expected="it rounds in float"),
+    graph("conv_int8"),
+    model("odd<name>", "lite", "host", verdict="declined", expected=UNCLAIMED, message=UNCLAIMED,
+          examples=0, correct=None, same_class=None, worst=None, meters={}),
+    graph("odd<name>", correct=None, why="#1 MYSTERY: it has no spec"),
+)  # fmt: skip
+
+
 def records() -> list[Record]:
     """All lines of the run, in order."""
     rng = random.Random(7)
@@ -323,6 +353,7 @@ def encode(lines: list[Record]) -> bytes:
 def make() -> SimpleNamespace:
     """The makers of single lines, for tests that write their own small logs."""
     makers = {"case": case, "header": header, "footer": footer, "spec": spec, "failure": failure}
+    makers |= {"models": lambda: [dict(one) for one in MODELS], "wrong": WRONG}
     return SimpleNamespace(**makers, encode=encode, log=lambda *lines: parse(encode(list(lines)), "small.jsonl"))
 
 

@@ -11,12 +11,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from opconform.reports import html
-from opconform.reports.log import Log
+from opconform.reports.log import parse
 
 FLAGS = (
     "--headless",
@@ -28,7 +29,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PAGES = ("index.html", "op/CONV_2D.html", "op/STRIDED_SLICE.html", "deviations.html", "costs.html")
+PAGES = ("index.html", "op/CONV_2D.html", "op/STRIDED_SLICE.html", "deviations.html", "models.html", "costs.html")
 
 #: WCAG 2.2 contrast of each visible text against the nearest opaque background; returns what is below 4.5
 CONTRAST = """
@@ -58,9 +59,9 @@ def missing() -> str:
 
 
 @pytest.fixture(scope="module")
-def site(log: Log, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(make: SimpleNamespace, lines: list[Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
-    html.write(html.site(log), folder)
+    html.write(html.site(parse(make.encode([*lines[:-1], *make.models(), lines[-1]]), "run.jsonl")), folder)
     return folder
 
 

@@ -20,34 +20,6 @@ from opconform.reports.views import op_page
 Record = dict[str, Any]
 
 
-def model(name: str, runtime: str, target: str, **more: Any) -> Record:
-    told = {"verdict": "pass", "expected": True, "examples": 64, "correct": 62, "same_class": 64, "worst": 0.0}
-    rest = {"unit": "lsb", "flash": None, "meters": {"arena": 512}, "message": "", "operator": "", "seconds": 0.5}
-    return {"kind": "model", "model": name, "runtime": runtime, "target": target, **told, **rest, **more}
-
-
-def graph(name: str, **more: Any) -> Record:
-    steps = [{"op": "CONV_2D", "row": "int8", "why": ""}, {"op": "MYSTERY", "row": "", "why": "it has no spec"}]
-    told = {"file": f"{name}.tflite", "task": "digits", "family": "conv", "format": "int8", "bytes": 5656}
-    return {"kind": "graph", "model": name, "operators": steps, "examples": 64, "correct": 63, **told, **more}
-
-
-WRONG = "y[0,3] = 5, want 7 (2 lsb, 1 allowed by specs/ops/softmax.yaml:9 T1)"
-BAD = {"verdict": "wrong-value", "message": WRONG}
-UNCLAIMED = "#0 X is not claimed"
-BOARD = {"flash": 17635, "examples": 4, "correct": 3, "meters": {"arena": 3112, "stack": 660, "instructions": 530413}}
-RECORDS = (
-    model("conv_int8", "lite", "host"),
-    model("conv_int8", "micro", "cortex-m4", **BOARD),
-    model("conv_int8", "litert", "ref", **BAD, expected=False, operator="#3 SOFTMAX/int8"),
-    model("conv_int8", "litert", "xnnpack", **BAD, expected="it rounds in float"),
-    graph("conv_int8"),
-    model("odd<name>", "lite", "host", verdict="declined", expected=UNCLAIMED, message=UNCLAIMED,
-          examples=0, correct=None, same_class=None, worst=None, meters={}),
-    graph("odd<name>", correct=None, why="#1 MYSTERY: it has no spec"),
-)  # fmt: skip
-
-
 With = Callable[..., Log]
 
 
@@ -58,18 +30,23 @@ def with_models(make: SimpleNamespace, lines: list[Record]) -> With:
 
 
 @pytest.fixture
-def log(with_models: With) -> Log:
-    return with_models(*RECORDS)
+def records(make: SimpleNamespace) -> list[Record]:
+    return list(make.models())
 
 
-def test_figures_stand_as_counts_of_examples_and_with_their_unit(log: Log) -> None:
+@pytest.fixture
+def log(with_models: With, records: list[Record]) -> Log:
+    return with_models(*records)
+
+
+def test_figures_stand_as_counts_of_examples_and_with_their_unit(make: SimpleNamespace, log: Log) -> None:
     rows = {one.where: one for one in models.shown(log)[0].rows}
     assert rows["lite@host"].cells == ("62/64", "64/64", "", "equal", "512", "", "", "")
     assert rows["micro@cortex-m4"].cells[-4:] == ("3,112", "660", "17,635", "530,413")
-    assert rows["litert@ref"].reason == f"#3 SOFTMAX/int8: {WRONG}"
+    assert rows["litert@ref"].reason == f"#3 SOFTMAX/int8: {make.wrong}"
     assert (rows["litert@xnnpack"].status, rows["litert@xnnpack"].reason) == (
         "known",
-        f"{WRONG} – known: it rounds in float",
+        f"{make.wrong} – known: it rounds in float",
     )
     assert models.shown(log)[1].rows[0].word == "not supported"
 
@@ -129,24 +106,23 @@ def test_json_has_every_model_with_its_runtimes(log: Log) -> None:
     assert found["odd<name>"]["runtimes"]["lite@host"]["status"] == "unsupported"
 
 
-def test_a_comparison_tells_verdicts_and_figures_of_models(with_models: With, log: Log) -> None:
-    other = [dict(record) for record in RECORDS]
-    other[0]["verdict"], other[0]["expected"] = "crash", False
-    other[1]["flash"] = 18000
-    told = describe(diff(log, with_models(*other)))
+def test_a_comparison_tells_verdicts_and_figures_of_models(with_models: With, log: Log, records: list[Record]) -> None:
+    records[0] |= {"verdict": "crash", "expected": False}
+    records[1] |= {"flash": 18000}
+    told = describe(diff(log, with_models(*records)))
     assert "broken: model/conv_int8 lite@host: pass -> crash" in told
     assert "cost: model conv_int8 micro@cortex-m4 flash: 17,635 -> 18,000" in told
 
 
-def test_of_several_logs_the_later_counts(with_models: With, log: Log) -> None:
-    later = with_models(model("conv_int8", "lite", "host", correct=64), graph("conv_int8", correct=64))
+def test_of_several_logs_the_later_counts(with_models: With, log: Log, records: list[Record]) -> None:
+    later = with_models(records[0] | {"correct": 64}, records[4])
     both = merge([log, later])
     assert [line.correct for line in both.models if line.runtime == "lite" and line.model == "conv_int8"] == [64]
     assert len(both.graphs) == 2
 
 
-def test_a_model_of_a_broken_off_run_is_shown_without_its_graph(with_models: With) -> None:
-    (one,) = models.shown(with_models(RECORDS[0]))
+def test_a_model_of_a_broken_off_run_is_shown_without_its_graph(with_models: With, records: list[Record]) -> None:
+    (one,) = models.shown(with_models(records[0]))
     assert (one.graph.model, one.operators, len(one.rows)) == ("conv_int8", (), 1)
 
 
@@ -158,8 +134,10 @@ def test_a_model_of_a_broken_off_run_is_shown_without_its_graph(with_models: Wit
         ({"runtime": None}, "key 'runtime' is missing"),
     ],
 )
-def test_a_malformed_line_is_refused_with_its_place(with_models: With, change: Record, said: str) -> None:
+def test_a_malformed_line_is_refused_with_its_place(
+    with_models: With, records: list[Record], change: Record, said: str
+) -> None:
     with pytest.raises(LogError) as error:
-        with_models({**RECORDS[0], **change})
+        with_models(records[0] | change)
     assert said in str(error.value)
     assert "run.jsonl:" in str(error.value)
