@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import io
 import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,7 +31,7 @@ SIZE, INDEPENDENCE = "binary_size", "os_independence"
 #: Where the system and the interpreter keep their own libraries.
 _SYSTEM = tuple(map(Path, ("/lib", "/usr/lib", "/lib64", "/usr/lib64", sysconfig.get_path("stdlib"))))
 _PACKAGES = Path(sysconfig.get_path("platlib"))
-_OBJECT, _MODULES = ".o", (".py", ".pyc")
+_OBJECT = ".o"
 _SHOWN = 3
 
 
@@ -39,7 +40,7 @@ class Code:
     """What a worker runs after a tiny model, beyond its idle interpreter: files, and their bytes of code and data.
 
     `own` are shared objects of the runtime's package, or the worker's program; `compiled` are object files that it
-    compiled, then or earlier; `needed` are shared objects of other packages, `modules` files of Python code.
+    compiled, then or earlier; `needed` are shared objects of other packages, `modules` sources of Python code.
     """
 
     own: Mapping[Path, int]
@@ -78,7 +79,8 @@ def _described(code: Code, every: Mapping[Path, int], distribution: str) -> Iter
         total = show_size(sum(code.needed.values()))
         yield f"{'beside them ' if code.own or code.compiled else ''}{total} in {_largest(code.needed)}"
     if code.modules:
-        yield f"{show_size(sum(code.modules.values()))} of Python in {len(code.modules)} modules"
+        plural = "s" if len(code.modules) > 1 else ""
+        yield f"{show_size(sum(code.modules.values()))} of Python in {len(code.modules)} module{plural}"
     if distribution:
         yield f"the package {distribution} has {show_size(_package_bytes(distribution))} of files"
 
@@ -126,13 +128,20 @@ def _sorted(mapped: Iterable[Path], opened: Iterable[Path], distribution: str) -
     package = _files_of(distribution)
     own = [path for path in theirs if path in package or not path.is_relative_to(_PACKAGES)]
     needed = [path for path in theirs if path not in own]
-    modules = [path for path in opened if path.suffix in _MODULES and path.is_file() and not _is_system(path)]
+    modules = {source for source in map(_source_of, opened) if source and not _is_system(source)}
     return Code(
         {path: flash_of(path) for path in own},
         _object_sizes(opened),
         {path: flash_of(path) for path in needed},
         {path: path.stat().st_size for path in modules},
     )
+
+
+def _source_of(path: Path) -> Path | None:
+    """Return the Python module that was read, if it was one: a compiled one stands for its source."""
+    with suppress(ValueError, NotImplementedError):
+        path = Path(importlib.util.source_from_cache(path)) if path.suffix == ".pyc" else path
+    return path if path.suffix == ".py" and path.is_file() else None
 
 
 def _is_system(path: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from opconform.harness.model import Array
@@ -85,6 +86,14 @@ class Runtime(Protocol):
 
     def open(self, model: bytes) -> Session:
         """Open a model; raise Unsupported or InvalidModel with one line that says why."""
+        ...
+
+
+class OpensFiles(Protocol):
+    """What a runtime class offers beside Runtime if it maps model files into memory."""
+
+    def open_file(self, path: Path) -> Session:
+        """Open the model at a path without reading what it does not need; raises what open raises."""
         ...
 
 
