@@ -23,7 +23,10 @@ const require = createRequire(join(packages, sep));
 
 /** What an engine finds here; page.mjs has the same for pages. */
 const host = {
-  load: async (name) => require(name),
+  load: async (name) => {
+    const found = await import(pathToFileURL(require.resolve(name)));
+    return found.default ?? found; // a package of CommonJS is the default of its module
+  },
   place: (path) => join(packages, "node_modules", path),
   data: async (name) => JSON.parse(readFileSync(join(packages, name), "utf8")),
 };

@@ -12,13 +12,22 @@ function hostOf(packages) {
   const place = (path) => `${packages}/node_modules/${path}`;
   return {
     place,
-    load: async (name, {module, script, global}) => {
+    load: async (name, {module, imports, script, global}) => {
+      if (imports) mapImports(Object.entries(imports).map(([key, path]) => [key, place(path)]));
       if (module) return import(place(`${name}/${module}`));
       await loadScript(place(`${name}/${script}`));
       return global.split(".").reduce((owner, key) => owner[key], globalThis);
     },
     data: async (name) => (await fetch(`${packages}/${name}`)).json(),
   };
+}
+
+/** Tell where modules are that packages name without a path. */
+function mapImports(entries) {
+  const element = document.createElement("script");
+  element.type = "importmap";
+  element.textContent = JSON.stringify({imports: Object.fromEntries(entries)});
+  document.head.append(element);
 }
 
 function loadScript(address) {
