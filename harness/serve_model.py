@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from kserve import Model, ModelRepository
@@ -24,12 +26,40 @@ _V1_DTYPES: Mapping[str, str] = {
 }  # fmt: skip
 
 
+#: Seconds that an invocation may keep the server from answering others.
+SHORT = 0.002
+
+
 class NotHosted(Exception):
     """A model is legal, and `lite` does not run it, or the server has no room: 501, UNIMPLEMENTED."""
 
 
 class TooMany(Exception):
     """The server holds as many models as it may: 503, RESOURCE_EXHAUSTED."""
+
+
+class Turns:
+    """One invocation at a time: a short one at once, any other on a thread, so that the server goes on answering."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "lite")
+        self._under_way = 0
+
+    async def run(self, short: bool, function: Callable[[], Any]) -> Any:
+        """Call a function in its turn."""
+        if short and not self._under_way:
+            return function()
+        self._under_way += 1
+        future = asyncio.get_running_loop().run_in_executor(self._thread, function)
+        future.add_done_callback(self._done)
+        return await asyncio.shield(future)  # a client that goes away does not end what runs
+
+    def _done(self, _: Any) -> None:
+        self._under_way -= 1
+
+    def close(self) -> None:
+        """Let what runs come to its end, and begin nothing more."""
+        self._thread.shutdown(cancel_futures=True)
 
 
 def unique(names: Sequence[str], kind: str) -> list[str]:
@@ -41,11 +71,11 @@ def unique(names: Sequence[str], kind: str) -> list[str]:
 
 
 class Hosted(Model):  # type: ignore[misc]
-    """One model. Its session is used by one thread, so that invocations follow each other."""
+    """One model with one session: its invocations follow each other."""
 
-    def __init__(self, name: str, data: bytes, runtime: Runtime, thread: Executor) -> None:
+    def __init__(self, name: str, data: bytes, runtime: Runtime, turns: Turns) -> None:
         super().__init__(name)
-        self._session, self._thread = _opened(data, runtime), thread
+        self._session, self._turns, self._seconds = _opened(data, runtime), turns, SHORT
         try:
             view = read_model(data, name)
         except ModelError as error:
@@ -72,13 +102,19 @@ class Hosted(Model):  # type: ignore[misc]
         return answer_v1(await self._invoke(inputs), self._outputs, row)
 
     async def _invoke(self, inputs: Sequence[Array]) -> Sequence[Array]:
-        loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._thread, self._session.run, inputs)
+            return await self._turns.run(self._seconds < SHORT, partial(self._timed, inputs))
         except InvalidModel as error:
             raise InvalidInput(str(error)) from error
         except Unsupported as error:
             raise NotHosted(str(error)) from error
+
+    def _timed(self, inputs: Sequence[Array]) -> Sequence[Array]:
+        began = time.perf_counter()
+        try:
+            return self._session.run(inputs)
+        finally:
+            self._seconds = time.perf_counter() - began
 
     def _response(self, request: InferRequest, outputs: Sequence[Array]) -> InferResponse:
         binary = bool(request.use_binary_outputs) or request.from_grpc
@@ -158,11 +194,11 @@ def _info_v1(slot: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Repository(ModelRepository):  # type: ignore[misc]
-    """The models by name; no more than `most`. Opening is done by the thread that invokes them."""
+    """The models by name; no more than `most`. Opening takes its turn among the invocations."""
 
-    def __init__(self, runtime: Runtime, thread: Executor, most: int) -> None:
+    def __init__(self, runtime: Runtime, turns: Turns, most: int) -> None:
         super().__init__()
-        self._runtime, self._thread, self._most = runtime, thread, most
+        self._runtime, self._turns, self._most = runtime, turns, most
         self._files: dict[str, bytes] = {}
 
     async def bring(self, name: str, data: bytes | None) -> None:
@@ -176,8 +212,7 @@ class Repository(ModelRepository):  # type: ignore[misc]
             raise ModelNotFound(name)
         if name not in self.models and len(self.models) >= self._most:
             raise TooMany(f"the server holds {len(self.models)} models, the most it may; unload one")
-        loop = asyncio.get_running_loop()
-        model = await loop.run_in_executor(self._thread, Hosted, name, data, self._runtime, self._thread)
+        model = await self._turns.run(False, partial(Hosted, name, data, self._runtime, self._turns))
         self._files[name] = data
         self.update(model)
 

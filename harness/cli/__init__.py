@@ -15,6 +15,7 @@ from opconform.harness.cli import (
     fuzz,
     lint,
     listing,
+    load,
     merge,
     model,
     models,
@@ -64,6 +65,7 @@ for _module in (
     merge,
     fuzz,
     serve,
+    load,
     claims,
 ):
     _module.register(app)

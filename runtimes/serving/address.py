@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from dataclasses import dataclass, replace
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from opconform.harness.runtime import RuntimeFailure
 
@@ -46,6 +46,25 @@ class Address:
     def place(self) -> str:
         """Return host:port, for messages."""
         return f"{self.host}:{self.port}"
+
+    @property
+    def text(self) -> str:
+        """Return what stands behind serving@ to mean this address."""
+        if not self.host:
+            return self.protocol
+        scheme = next(name for name, (protocol, secure, _) in SCHEMES.items() if (protocol, secure) == self.kind)
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        options = {key: value for key, value in (("model", self.model), ("format", "row" if self.row else "")) if value}
+        return f"{scheme}://{host}:{self.port}{self.path}" + (f"?{urlencode(options)}" if options else "")
+
+    @property
+    def kind(self) -> tuple[str, bool]:
+        """Return protocol and whether the connection is encrypted."""
+        return self.protocol, self.secure
+
+    def with_model(self, name: str) -> Address:
+        """Return the same for a model that is there, unless it names one."""
+        return self if self.model else replace(self, model=name)
 
 
 def parse_address(text: str) -> Address:

@@ -38,6 +38,8 @@ class Serving:
         self._asked = parse_address(at or "v2-binary")
         self._address: Address | None = self._asked if self._asked.host else None
         self._client: Client | None = None
+        self._guest = bool(self._asked.host)  # one that leaves nothing behind; the own server ends with this process
+        self._name = ""  # that models have on the server, one after the other
         self._only: bytes | None = None  # the model that ?model= was taken for
 
     def describe(self) -> Manifest:
@@ -82,13 +84,12 @@ class Serving:
     def _open(self, model: bytes) -> ServingSession:
         if self._address is None:
             raise Unavailable("the server has no address")
-        if self._client is None:
-            self._client = connect(self._address)
+        if self._client is None:  # only now: this may be a process that was forked since
+            self._client, self._name = connect(self._address), f"opconform-{secrets.token_hex(8)}"
         if self._address.model:
             return self._take(self._client, self._address.model, model)
-        name = f"opconform-{secrets.token_hex(8)}"
-        self._client.load(name, model)
-        return ServingSession(self._client, name, self._client.signature(name), loaded=True)
+        self._client.load(self._name, model)
+        return ServingSession(self._client, self._name, self._client.signature(self._name), self._guest)
 
     def _take(self, client: Client, name: str, model: bytes) -> ServingSession:
         """Use a model that is there for the file it was made of, as far as its inputs and outputs tell."""

@@ -60,7 +60,7 @@ MESSAGES: Mapping[str, Mapping[str, tuple[int, str]]] = {
     "Entry": {"key": (1, "string"), "value": (2, "Parameter")},
     "RepositoryModelLoadRequest": {"model_name": (2, "string"), "parameters": (3, "[Entry]")},
     "RepositoryModelLoadResponse": {},
-    # As Triton has it, with a repository's name first; KServe's own message has the model's name there, and takes no file.
+    # As Triton has them, a repository first; the messages of KServe have the model first, and no file.
     "RepositoryModelUnloadRequest": {"model_name": (2, "string")},
     "RepositoryModelUnloadResponse": {},
 }

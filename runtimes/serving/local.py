@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib.util
 import json
 import select
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from opconform.harness.runtime import Unavailable
 from opconform.harness.transport import die_with_parent
@@ -22,6 +25,7 @@ START_SECONDS = 120.0
 class LocalServer:
     """A server that runs, and where it listens."""
 
+    process: subprocess.Popen[bytes]
     http: Address
     grpc: Address
 
@@ -30,6 +34,15 @@ class LocalServer:
         found = self.grpc if asked.protocol == "grpc" else self.http
         return replace(asked, host=found.host, port=found.port)
 
+    def stop(self, seconds: float = 10.0) -> int:
+        """End it as Ctrl-C would; return its exit code, that of a kill where it did not end in time."""
+        self.process.send_signal(signal.SIGINT)
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
 
 def missing_packages() -> str:
     """Return which package the own server lacks here, or ""."""
@@ -37,16 +50,30 @@ def missing_packages() -> str:
     return f"the package {lacking[0]} is missing; run: tox -e serving" if lacking else ""
 
 
-def start() -> LocalServer:
-    """Start a server, which ends with this process. Raises Unavailable with its last words where it does not start."""
+def start(models: Sequence[Path] = ()) -> LocalServer:
+    """Start a server with some models, which ends with this process.
+
+    Raises Unavailable with its last words where it does not start.
+    """
+    command = [
+        sys.executable,
+        "-m",
+        "opconform",
+        "serve",
+        *map(str, models),
+        "--port",
+        "0",
+        "--grpc-port",
+        "0",
+        "--json",
+    ]
     process = subprocess.Popen(
-        [sys.executable, "-m", "opconform", "serve", "--port", "0", "--grpc-port", "0", "--json"],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True, preexec_fn=die_with_parent,
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True, preexec_fn=die_with_parent,
     )  # fmt: skip
     line = _first_line(process)
     try:
         said = json.loads(line)
-        return LocalServer(parse_address(said["http"]), parse_address(said["grpc"]))
+        return LocalServer(process, parse_address(said["http"]), parse_address(said["grpc"]))
     except (ValueError, KeyError) as error:
         process.kill()
         process.wait()
