@@ -31,7 +31,7 @@ def check_mapped_models(subject: Subject) -> Evidence:
         with started(subject.handle) as worker, tempfile.TemporaryDirectory(prefix="opconform-claims-") as folder:
             return _mapped(worker, Path(folder))
     except Refused as error:
-        return Evidence(MAPPED, False, "opens no file", "OPEN_FILE on the wire", str(error))
+        return Evidence(MAPPED, False, "no mapped model", "OPEN_FILE on the wire", str(error))
 
 
 def _mapped(worker: Worker, folder: Path) -> Evidence:

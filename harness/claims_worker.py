@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +19,23 @@ from typing import Any
 from opconform.harness import proc, wire
 from opconform.harness.claims import NotMeasurable
 from opconform.harness.claims_recorder import IDLE
+from opconform.harness.isolate import Limits
 from opconform.harness.model import Array
 from opconform.harness.pipes import Child, Pipes, Program
 from opconform.harness.registry import Handle
 from opconform.harness.runtime import RuntimeFailure
 from opconform.harness.transport import TransportError
 
-#: Seconds of the worker's CPU time for an answer: it may import a large package and compile kernels. One that sleeps
-#: meanwhile, as the client of a server that starts, gets PATIENCE times as long.
-SECONDS, PATIENCE = 60.0, 3.0
+#: How many times its seconds of CPU time a worker may take that sleeps, as the client of a server that starts.
+PATIENCE = 3.0
+_LIMITS = Limits()
+_SECONDS: Mapping[int, float] = {
+    wire.HELLO: _LIMITS.hello,
+    wire.OPEN: _LIMITS.open,
+    wire.OPEN_FILE: _LIMITS.open,
+    wire.RUN: _LIMITS.run,
+    wire.BYE: _LIMITS.run,
+}
 _PYTHON = (sys.executable, "-m", "opconform.harness.claims_recorder")
 #: Makes Node say a byte and wait with nothing loaded.
 _WAITING = ("-e", "process.stdin.resume(); process.stdout.write('.')")
@@ -91,7 +99,7 @@ class Worker:
         """Say BYE and wait until the process has ended. Raises Refused."""
         self._ask(wire.BYE)
         with suppress(TransportError):
-            self._pipes.receive(SECONDS)
+            self._pipes.receive(_SECONDS[wire.BYE])
 
     def opened(self) -> frozenset[Path]:
         """Return the files that Python code of the worker opened, or tried to."""
@@ -103,7 +111,7 @@ class Worker:
         name = wire.KINDS[kind]
         try:
             self._pipes.send(wire.encode_frame(kind, self._sequence, payload))
-            answer = wire.decode_frame(self._pipes.receive(SECONDS))
+            answer = wire.decode_frame(self._pipes.receive(_SECONDS[kind]))
             if answer.kind == wire.ERROR:
                 raise Refused(f"{name}: {wire.decode_error(answer.payload).text}")
         except (TransportError, wire.WireError) as error:

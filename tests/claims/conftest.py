@@ -29,3 +29,15 @@ def subject() -> Callable[[str], Subject]:
 def fake(subject: Callable[[str], Subject]) -> Callable[[str], Subject]:
     """Return the same for a class of tests/fakes/memory.py."""
     return lambda name: subject(f"{FAKES / 'memory.py'}:{name}")
+
+
+@pytest.fixture
+def trainer(subject: Callable[[str], Subject]) -> Callable[[str], Subject]:
+    """Return the same for a class of tests/fakes/trainers.py."""
+    return lambda name: subject(f"{FAKES / 'trainers.py'}:{name}")
+
+
+@pytest.fixture
+def boaster(subject: Callable[[str], Subject]) -> Callable[[str], Subject]:
+    """Return the same for a class of tests/fakes/boasters.py."""
+    return lambda name: subject(f"{FAKES / 'boasters.py'}:{name}")

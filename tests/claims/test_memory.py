@@ -122,7 +122,7 @@ def test_weights_that_are_copied_or_lie_in_ram_are_seen(changed: dict[str, objec
     assert words in replace(GOOD, **changed).wrong
 
 
-@pytest.mark.parametrize("board", ["micro@cortex-m0", "micro@cortex-m4"])
+@pytest.mark.parametrize("board", ["micro@cortex-m0", "micro@cortex-m55"])
 def test_boards_read_weights_in_flash(subject: Subjects, board: str) -> None:
     pytest.importorskip("elftools")
     evidence = measured(lambda: check_mapped_models(subject(board)))
