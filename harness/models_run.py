@@ -25,7 +25,7 @@ from opconform.harness.model import DTYPES, Array, Case, Declined, Outcome, Prod
 from opconform.harness.models_graph import Step, Values, case_of, fed_to, in_parts, judge_of
 from opconform.harness.registry import Handle
 from opconform.harness.unit import Oracle, Seat, claims
-from opconform.harness.wholemodel import Difference, difference
+from opconform.harness.wholemodel import Difference, answers, difference
 from opconform.targets.boards import target_names
 
 Outputs = Sequence[tuple[Array, ...]]
@@ -121,7 +121,7 @@ def examine(subject: Subject, seat: Seat, oracle: Oracle, examples: int) -> Find
     if not isinstance(outcome, Produced):
         return _without_answer(outcome, seat)
     scores = score(subject, outcome.outputs)
-    verdict, step, known = _judged(subject, seat, oracle, outcome.outputs)
+    verdict, step, known = judge_operators(subject, seat, oracle, outcome.outputs)
     expected = True if verdict.kind == "pass" else known.because if known else False
     return Finding(verdict, expected, scores, step.label if step else "", known, outcome.meters, seconds)
 
@@ -131,21 +131,6 @@ def _without_answer(outcome: Outcome, seat: Seat) -> Finding:
     if isinstance(outcome, Declined):
         why = outcome.why if outcome.no_memory else "" if seat.handle.manifest.rows else "declares no rows"
     return Finding(verdict, why or False, Scores(0))
-
-
-def answers(executor: Executor, view: ModelView, model: bytes, vectors: Sequence[tuple[Array, ...]]) -> Outcome:
-    """Run a model; one with variables is opened anew for each example, so that no example hangs on those before it."""
-    if not view.variables:
-        return executor.execute(model, vectors)
-    outputs: list[tuple[Array, ...]] = []
-    meters: dict[str, int] = {}
-    for vector in vectors:
-        outcome = executor.execute(model, (vector,))
-        if not isinstance(outcome, Produced):
-            return outcome
-        outputs += outcome.outputs
-        meters = {name: max(value, meters.get(name, 0)) for name, value in outcome.meters.items()}
-    return Produced(tuple(outputs), meters)
 
 
 def score(subject: Subject, outputs: Outputs) -> Scores:
@@ -166,7 +151,7 @@ def score(subject: Subject, outputs: Outputs) -> Scores:
     )
 
 
-def _judged(
+def judge_operators(
     subject: Subject, seat: Seat, oracle: Oracle, outputs: Outputs
 ) -> tuple[Verdict, Step | None, Expectation | None]:
     """Judge the operators on the examples that say most; return the first deviation, unknown ones before known."""

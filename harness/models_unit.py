@@ -39,7 +39,7 @@ class Amount:
 
 
 #: How many a tier asks for.
-AMOUNTS: Mapping[str, Amount] = {"smoke": Amount(board=2), "pr": Amount(), "nightly": Amount(1000, 8)}
+AMOUNTS: Mapping[str, Amount] = {"smoke": Amount(host=32), "pr": Amount(), "nightly": Amount(1000, 8)}
 #: What stands for the op where a model is a unit of a run.
 MODEL = "model"
 

@@ -99,12 +99,27 @@ def _stored(path: Path, stored: Mapping[str, Any], names: set[str], tensor: Tens
     return data
 
 
-def execute(executors: Mapping[str, Executor], model: bytes, vectors: Vectors) -> list[Ran]:
+def answers(executor: Executor, view: ModelView, model: bytes, vectors: Vectors) -> Outcome:
+    """Run a model, or a part of one, which begins without memory of vectors before: state is no input of a vector."""
+    if not view.variables:
+        return executor.execute(model, vectors)
+    outputs: list[tuple[Array, ...]] = []
+    meters: dict[str, int] = {}
+    for vector in vectors:
+        outcome = executor.execute(model, (vector,))
+        if not isinstance(outcome, Produced):
+            return outcome
+        outputs += outcome.outputs
+        meters = {name: max(value, meters.get(name, 0)) for name, value in outcome.meters.items()}
+    return Produced(tuple(outputs), meters)
+
+
+def execute(executors: Mapping[str, Executor], view: ModelView, vectors: Vectors) -> list[Ran]:
     """Run a model on every runtime with the same inputs."""
     result = []
     for label, executor in executors.items():
         began = time.perf_counter()
-        outcome = executor.execute(model, vectors)
+        outcome = answers(executor, view, view.data, vectors)
         result.append(Ran(label, outcome, time.perf_counter() - began))
     return result
 
@@ -149,7 +164,7 @@ def _differs_at(
 ) -> Culprit | None:
     tensor = operation.outputs[0]
     model = view.exposing((tensor,))
-    outcomes = [executor.execute(model, vectors) for executor in (first, second)]
+    outcomes = [answers(executor, view, model, vectors) for executor in (first, second)]
     if not all(isinstance(o, Produced) for o in outcomes):
         return None
     a, b = (o.outputs for o in outcomes if isinstance(o, Produced))

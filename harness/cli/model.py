@@ -13,14 +13,20 @@ from rich.table import Column, Table
 from opconform.harness import budgets_model
 from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, INFRASTRUCTURE, console
 from opconform.harness.flatread import ModelError, ModelView, random_inputs, read_model
-from opconform.harness.isolate import Executor, connect
+from opconform.harness.isolate import connect
 from opconform.harness.model import Infra, Produced
+from opconform.harness.models_graph import Values, run_whole, steps_of
+from opconform.harness.models_run import Subject, judge_operators
 from opconform.harness.rotation import asked_for
+from opconform.harness.runner import load_oracle
 from opconform.harness.runtime import RuntimeFailure, Unavailable
+from opconform.harness.spec_load import load_all
+from opconform.harness.unit import Oracle, Seat
 from opconform.harness.wholemodel import (
     Culprit,
     Difference,
     Ran,
+    Vectors,
     describe,
     difference,
     execute,
@@ -31,9 +37,10 @@ from opconform.harness.wholemodel import (
 
 HELP = """Run a whole .tflite on several runtimes with the same inputs and compare all outputs.
 
-The first runtime that answers is what the others are compared with. Where one differs, the model is cut after
-each operator until the first one that differs is found. Exit code 0: all agree (integers exactly, floats within
-1e-4 of the range); 1: they do not, or one does not answer; 2: bad input; 3: a target failed, or none can run here.
+The float64 reference says what is right: each operator is judged by its own spec on what the runtime fed it with.
+Where the reference cannot run the model, the first runtime that answers is what the others are compared with
+(integers exactly, floats within 1e-4 of the range), and the first operator that differs is found by halving.
+Exit code 0: all are right, or agree; 1: one is not, or does not answer; 2: bad input; 3: a target failed.
 
 Example: opconform model specs/models/digits_int8.tflite --runtime lite --runtime micro@cortex-m4 --runtime litert@ref
 """
@@ -56,26 +63,29 @@ def model(
 ) -> int:
     """Run a whole model."""
     view = _load(file)
-    executors, missing = _connect(runtime or list(DEFAULT))
+    seats, missing = _connect(runtime or list(DEFAULT))
     try:
         fed = load_inputs(inputs, view) if inputs else random_inputs(view, seed, vectors)
-        ran = execute(executors, view.data, fed)
-        differences = _compare(ran)
-        base = next((r for r in ran if r.outputs is not None), None)
-        culprits = {
-            label: find_culprit(view, executors[base.label], executors[label], fed)
-            for label, gap in differences.items()
-            if base is not None and gap.matters
-        }
+        ran = execute({label: seat.executor for label, seat in seats.items()}, view, fed)
+        oracle = load_oracle()
+        steps = steps_of(view, load_all())
+        subject = Subject(file.name, view, steps, tuple(fed), None, run_whole(view, steps, oracle, fed))
+        judged = isinstance(subject.right, Mapping)
+        found = (
+            [_judged(r, subject, seats[r.label], oracle) for r in ran] if judged else _compared(ran, view, seats, fed)
+        )
     finally:
-        for executor in executors.values():
-            executor.close()
-    found = [_row(r, differences.get(r.label), culprits.get(r.label), view) for r in ran] + missing
-    print(json.dumps(found, indent=2)) if as_json else _print(file, view, found)
+        for seat in seats.values():
+            seat.executor.close()
+    rows = [_row(r, view) | more for r, more in zip(ran, found, strict=True)] + missing
+    print(json.dumps(rows, indent=2)) if as_json else _print(file, view, rows, subject.right)
     if not ran or any(isinstance(r.outcome, Infra) for r in ran):
         return INFRASTRUCTURE
-    wrong = any(r.outputs is None for r in ran) or any(gap.matters for gap in differences.values())
-    return DEVIATIONS if wrong else AS_EXPECTED
+    return (
+        DEVIATIONS
+        if any(r.outputs is None for r in ran) or any(not f.get("agrees", True) for f in found)
+        else AS_EXPECTED
+    )
 
 
 def _load(file: Path) -> ModelView:
@@ -89,34 +99,57 @@ def _load(file: Path) -> ModelView:
     return view
 
 
-def _connect(names: Sequence[str]) -> tuple[dict[str, Executor], list[dict[str, Any]]]:
-    executors, missing = {}, []
+def _connect(names: Sequence[str]) -> tuple[dict[str, Seat], list[dict[str, Any]]]:
+    seats, missing = {}, []
     for handle in asked_for(names):
         try:
-            executors[handle.label] = connect(handle)
+            seats[handle.label] = Seat(handle, connect(handle), ())
         except Unavailable as error:
             missing.append({"runtime": handle.label, "outcome": f"cannot run here: {error}"})
-    return executors, missing
+    return seats, missing
 
 
-def _compare(ran: Sequence[Ran]) -> Mapping[str, Difference]:
-    answered = [(r.label, r.outputs) for r in ran if r.outputs is not None]
-    return {label: difference(answered[0][1], outputs) for label, outputs in answered[1:]} if answered else {}
+def _judged(ran: Ran, subject: Subject, seat: Seat, oracle: Oracle) -> dict[str, Any]:
+    """Return how far a runtime is from the reference, and the first operator that its spec calls wrong."""
+    right = subject.outputs(len(subject.vectors))
+    if ran.outputs is None or right is None:
+        return {}
+    gap = difference(right, ran.outputs)
+    verdict, step, _ = judge_operators(subject, seat, oracle, ran.outputs)
+    wrong = {"first_difference": f"{step.label + ': ' if step else ''}{verdict.message}"}
+    return _told(gap, verdict.kind == "pass") | (wrong if verdict.kind != "pass" else {})
 
 
-def _row(ran: Ran, gap: Difference | None, culprit: Culprit | None, view: ModelView) -> dict[str, Any]:
+def _told(gap: Difference, agrees: bool) -> dict[str, Any]:
+    return {"worst": gap.worst, "unit": gap.unit, "differing": gap.share, "agrees": agrees}
+
+
+def _compared(ran: Sequence[Ran], view: ModelView, seats: Mapping[str, Seat], fed: Vectors) -> list[dict[str, Any]]:
+    """Compare every runtime with the first that answers; find the first operator that differs."""
+    base = next((r for r in ran if r.outputs is not None), None)
+    found = []
+    for r in ran:
+        if base is None or r.outputs is None or base.outputs is None or r is base:
+            found.append(dict[str, Any]())
+            continue
+        gap = difference(base.outputs, r.outputs)
+        told = _told(gap, not gap.matters)
+        culprit = find_culprit(view, seats[base.label].executor, seats[r.label].executor, fed) if gap.matters else None
+        found.append(told | ({"first_difference": _where(culprit)} if culprit else {}))
+    return found
+
+
+def _where(culprit: Culprit) -> str:
+    operation = culprit.operation
+    where = f"#{operation.index} {operation.op} -> {culprit.tensor.name or operation.outputs[0]}"
+    return f"{where}: {culprit.difference.worst:.4g} {culprit.difference.unit}"
+
+
+def _row(ran: Ran, view: ModelView) -> dict[str, Any]:
     meters = dict(ran.outcome.meters) if isinstance(ran.outcome, Produced) else {}
     result: dict[str, Any] = {"runtime": ran.label, "outcome": describe(ran.outcome), **meters}
     result["seconds"] = round(ran.seconds, 4)
-    if ran.label.startswith("micro@cortex"):
-        result |= _flash(view.data, ran.label.partition("@")[2])
-    if gap is not None:
-        result |= {"worst": gap.worst, "unit": gap.unit, "differing": gap.share, "agrees": not gap.matters}
-    if culprit is not None:
-        operation = culprit.operation
-        where = f"#{operation.index} {operation.op} -> {culprit.tensor.name or operation.outputs[0]}"
-        result["first_difference"] = f"{where}: {culprit.difference.worst:.4g} {culprit.difference.unit}"
-    return result
+    return result | (_flash(view.data, ran.label.partition("@")[2]) if ran.label.startswith("micro@cortex") else {})
 
 
 def _flash(data: bytes, target: str) -> dict[str, Any]:
@@ -127,10 +160,12 @@ def _flash(data: bytes, target: str) -> dict[str, Any]:
         return {}
 
 
-def _print(file: Path, view: ModelView, rows: Sequence[Mapping[str, Any]]) -> None:
+def _print(file: Path, view: ModelView, rows: Sequence[Mapping[str, Any]], right: Values | str) -> None:
     out = console()
     ops = sorted({o.op for o in view.operations})
     out.print(f"{file}: {len(view.data)} bytes, {len(view.operations)} operators ({', '.join(ops)})", markup=False)
+    if isinstance(right, str):
+        out.print(f"compared with the first runtime, as the reference cannot run it: {right}", markup=False)
     headers = ("outcome", "difference", "arena", "instructions", "stack", "flash", "seconds")
     table = Table(Column("runtime", no_wrap=True), *headers, box=None)
     for row in rows:
@@ -142,4 +177,4 @@ def _print(file: Path, view: ModelView, rows: Sequence[Mapping[str, Any]]) -> No
         if row["outcome"] != "ran":
             out.print(f"{row['runtime']}: {row['outcome']}", markup=False)
         if "first_difference" in row:
-            out.print(f"{row['runtime']} differs first at {row['first_difference']}", markup=False)
+            out.print(f"{row['runtime']} is wrong first at {row['first_difference']}", markup=False)

@@ -17,12 +17,13 @@ from opconform.harness.isolate import InProcess
 from opconform.harness.model import Produced
 from opconform.harness.models import Entry, chosen, held_out, load_zoo, read_entry, zoo_file
 from opconform.harness.models_graph import run_whole, steps_of
-from opconform.harness.models_run import Finding, answers, examine
+from opconform.harness.models_run import Finding, examine
 from opconform.harness.models_unit import Amount, Models
 from opconform.harness.registry import resolve
 from opconform.harness.runner import load_oracle
 from opconform.harness.spec_load import load_all
 from opconform.harness.unit import Oracle, Seat
+from opconform.harness.wholemodel import answers
 from opconform.harness.yamlish import SpecError
 from opconform.reports.fields import reader
 from opconform.reports.lines import ModelLine
