@@ -23,7 +23,7 @@ from opconform.harness.generate.codec import BadCaseId
 from opconform.harness.generate.engine import Tier, cases
 from opconform.harness.isolate import Executor
 from opconform.harness.limits import LimitError, declared_limit
-from opconform.harness.model import Case, Outcome, Produced, Verdict
+from opconform.harness.model import Case, Lost, Outcome, Produced, Verdict
 from opconform.harness.numerics import FAMILIES
 from opconform.harness.properties import LAWS, Broken, NotApplicable, Subject, allowed_of, applies
 from opconform.harness.registry import Handle, claims_row
@@ -300,6 +300,8 @@ def _try_law(spec: OpSpec, seat: Seat, law: Law, subject: Subject, model: bytes)
         # Most laws change only what is fed: the model is then the very same.
         same = derived.inputs is subject.case.inputs and derived.attributes is subject.case.attributes
         outcome = seat.executor.execute(model if same else encode_case(spec, derived), derived.vectors)
+        if isinstance(outcome, Lost):
+            raise NotApplicable  # it never reached the runtime: that says nothing of the law
         if not isinstance(outcome, Produced):
             return Broken(-1, (), np.inf, f"the derived case is not answered: {outcome}")
         runs.append(outcome.outputs)

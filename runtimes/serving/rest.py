@@ -259,7 +259,8 @@ class RestV1(Repository):
             raise BadAnswer(f"the answer has {sorted(document) if isinstance(document, dict) else document!r} only")
         if not self._row:
             whole = document["outputs"]
-            return whole if isinstance(whole, dict) else {slot.name: whole for slot in signature.outputs[:1]}
+            named = isinstance(whole, dict) and any(slot.name in whole for slot in signature.outputs)
+            return whole if named else {slot.name: whole for slot in signature.outputs[:1]}
         rows = _field("answer", document, "predictions", list)
         if len(signature.outputs) == 1:
             return {signature.outputs[0].name: rows}
