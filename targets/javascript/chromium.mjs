@@ -13,7 +13,7 @@ import {tmpdir} from "node:os";
 import {dirname, extname, join, sep} from "node:path";
 import {fileURLToPath} from "node:url";
 
-import {answerBadFrame, send} from "./stdio.mjs";
+import {fail, failWith, send} from "./stdio.mjs";
 import {BYE, decodeFrame, encodeFrame, FrameReader, GONE} from "./wire.mjs";
 
 const HERE = realpathSync(dirname(fileURLToPath(import.meta.url)));
@@ -29,12 +29,6 @@ const [browser, driver, engineFile, packagesFolder, label, variant] = process.ar
 const [engine, packages] = [engineFile, packagesFolder].map((path) => realpathSync(path));
 const roots = [HERE, dirname(engine), packages];
 const {chromium} = createRequire(join(driver, sep))("playwright-core");
-
-/** End with the line that a report shows. */
-function fail(line) {
-  console.error(line.split("\n")[0]);
-  process.exit(1);
-}
 
 /** Start Chromium. All it writes is in one folder, which browser.sh removes after it if this process is killed. */
 async function launch() {
@@ -68,6 +62,7 @@ function serve(route) {
 async function openPage(context) {
   const page = await context.newPage();
   page.on("crash", () => fail("the tab of Chromium crashed"));
+  page.on("pageerror", failWith);
   page.on("console", (message) => console.error(message.text()));
   const session = await context.newCDPSession(page);
   await session.send("Runtime.enable");
@@ -110,7 +105,7 @@ try {
     }
   }
 } catch (error) {
-  answerBadFrame(error);
+  failWith(error);
 }
 ending = true;
 await context.close();

@@ -10,7 +10,7 @@ import {createRequire} from "node:module";
 import {join, sep} from "node:path";
 import {pathToFileURL} from "node:url";
 
-import {answerBadFrame, send} from "./stdio.mjs";
+import {failWith, send} from "./stdio.mjs";
 import {FrameReader} from "./wire.mjs";
 import {Worker} from "./worker.mjs";
 
@@ -36,11 +36,11 @@ function receive(room) {
   return room.subarray(0, readSync(0, room, 0, room.length, null));
 }
 
-const {start} = await import(pathToFileURL(engineFile));
-const worker = new Worker(await start(host, label, variant));
 const reader = new FrameReader();
 const room = new Uint8Array(CHUNK);
 try {
+  const {start} = await import(pathToFileURL(engineFile));
+  const worker = new Worker(await start(host, label, variant));
   for (let bytes = receive(room); bytes.length; bytes = receive(room)) {
     for (const frame of reader.take(bytes.slice())) {
       const [answer, last] = await worker.answer(frame);
@@ -49,5 +49,5 @@ try {
     }
   }
 } catch (error) {
-  answerBadFrame(error);
+  failWith(error);
 }

@@ -15,9 +15,15 @@ export function send(bytes) {
   }
 }
 
-/** Say that no frame begins where one should, and end: where the next one begins is unknown. Throws any other error. */
-export function answerBadFrame(error) {
-  if (!(error instanceof WireError)) throw error;
+/** End with the line that a report shows. */
+export function fail(line) {
+  console.error(line.split("\n")[0]);
+  process.exit(1);
+}
+
+/** End after an error outside a conversation: where no frame begins, say so, since none can be found after it. */
+export function failWith(error) {
+  if (!(error instanceof WireError)) fail(`${error.name}: ${error.message}`);
   send(encodeFrame(ERROR, 0, encodeError(BAD_FRAME, error.message)));
   process.exit(0);
 }

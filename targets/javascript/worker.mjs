@@ -6,7 +6,8 @@ import * as wire from "./wire.mjs";
  * An engine behind the wire.
  *
  * An engine has a `name`, `open(bytes)`, `run(tensors)`, which returns tensors, and `close()`; each may return a promise.
- * What it refuses it throws as a WireError; any other error is a crash of the engine.
+ * What it refuses it throws as a WireError; any other error is a crash of the engine. After a trap of WebAssembly its
+ * memory is not to be trusted: that error is passed on, and the worker ends with it.
  */
 export class Worker {
   constructor(engine) {
@@ -21,6 +22,7 @@ export class Worker {
       const [kind, payload] = await this.handle(frame);
       return [wire.encodeFrame(kind, frame.sequence, payload), kind === wire.GONE];
     } catch (error) {
+      if (error instanceof WebAssembly.RuntimeError) throw error;
       const code = error instanceof wire.WireError ? error.code : wire.INTERNAL;
       const payload = wire.encodeError(code, String(error?.message ?? error).split(/\s+/).join(" ").slice(0, 300));
       return [wire.encodeFrame(wire.ERROR, frame.sequence, payload), false];

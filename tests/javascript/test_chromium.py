@@ -198,3 +198,9 @@ def test_a_page_reads_no_file_outside_its_folders(
     secret.write_text("[1]")
     fetch = "return fetch('%s').then(() => tensors, () => {throw new WireError(INVALID_MODEL, 'not there');});"
     assert in_chromium(run=fetch % secret).execute(b"", [[ONES]]) == Rejected("not there")
+
+
+def test_a_trap_of_webassembly_ends_the_page_with_its_words(in_chromium: Launch) -> None:
+    executor = in_chromium(run="throw new WebAssembly.RuntimeError('memory access out of bounds');")
+    crash = executor.execute(b"", [[ONES]])
+    assert crash == Crashed("exited with status 1 during RUN of vector 0: RuntimeError: memory access out of bounds")

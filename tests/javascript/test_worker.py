@@ -135,3 +135,9 @@ def test_an_engine_that_cannot_start_says_why(in_node: Launch) -> None:
     assert isinstance(outcome, Infra)
     assert "before it was ready" in outcome.detail
     assert os.linesep not in outcome.detail
+
+
+def test_a_trap_of_webassembly_ends_the_worker_with_its_words(in_node: Launch) -> None:
+    executor = in_node(run="throw new WebAssembly.RuntimeError('memory access out of bounds');")
+    crash = executor.execute(b"", [[SPECIALS]])
+    assert crash == Crashed("exited with status 1 during RUN of vector 0: RuntimeError: memory access out of bounds")

@@ -44,6 +44,7 @@ class Session {
   tensor({code, shape, bytes}) {
     const ArrayType = ARRAYS[code];
     if (!ArrayType) throw new WireError(UNSUPPORTED, `LiteRT.js has no tensors of dtype code ${code}`);
+    if (shape.includes(0)) throw new WireError(UNSUPPORTED, "LiteRT.js makes no tensors without elements");
     return new this.litert.Tensor(new ArrayType(bytes.slice().buffer), shape);
   }
 
