@@ -14,9 +14,15 @@ export function activated(tf, x, activation) {
     case "NONE": return x;
     case "RELU": return tf.relu(x);
     case "RELU6": return tf.relu6(x);
-    case "RELU_N1_TO_1": return tf.clipByValue(x, -1, 1);
+    case "RELU_N1_TO_1": return clipped(tf, x, -1, 1);
     default: return declined(`fused activation ${activation}`);
   }
+}
+
+/** tf.clipByValue takes whole numbers for floats on wasm. */
+function clipped(tf, x, low, high) {
+  if (x.dtype === "float32") return tf.clipByValue(x, low, high);
+  return tf.minimum(tf.maximum(x, tf.scalar(low, x.dtype)), tf.scalar(high, x.dtype));
 }
 
 const unary = (name) => (tf, [x]) => tf[name](x);
@@ -41,7 +47,7 @@ const UNARY = {
 const BINARY = {
   ADD: "add", ATAN2: "atan2", EQUAL: "equal", GREATER: "greater", GREATER_EQUAL: "greaterEqual", LESS: "less",
   LESS_EQUAL: "lessEqual", LOGICAL_AND: "logicalAnd", LOGICAL_OR: "logicalOr", MAXIMUM: "maximum", MINIMUM: "minimum",
-  MUL: "mul", NOT_EQUAL: "notEqual", PRELU: "prelu", SQUARED_DIFFERENCE: "squaredDifference", SUB: "sub",
+  MUL: "mul", NOT_EQUAL: "notEqual", SQUARED_DIFFERENCE: "squaredDifference", SUB: "sub",
 };
 const REDUCED = {REDUCE_ALL: "all", REDUCE_ANY: "any", REDUCE_MAX: "max", REDUCE_MIN: "min", REDUCE_PROD: "prod", SUM: "sum"};
 
@@ -104,6 +110,13 @@ function broadcast(tf, a, b) {
   return [tf.add(a, zeros), tf.add(b, zeros)];
 }
 
+/** Slopes are as many as the input has, or fewer. */
+function prelu(tf, [x, slopes]) {
+  const y = tf.prelu(x, slopes);
+  if (y.size > x.size) invalid(`[${slopes.shape}] slopes for [${x.shape}]`);
+  return y;
+}
+
 /** How many boundaries are at or below each element. */
 function bucketized(tf, [x], options) {
   const edges = options.boundaries ?? [];
@@ -131,6 +144,7 @@ export const KERNELS = {
   LEAKY_RELU: (tf, [x], options) => tf.leakyRelu(x, options.alpha),
   MEAN: mean,
   POW: power,
+  PRELU: prelu,
   RELU_0_TO_1: (tf, [x]) => tf.clipByValue(x, 0, 1),
   RELU_N1_TO_1: (tf, [x]) => tf.clipByValue(x, -1, 1),
   SELECT_V2: (tf, [condition, a, b]) => tf.where(condition, a, b),

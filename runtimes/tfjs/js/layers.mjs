@@ -48,6 +48,7 @@ function conv3dTranspose(tf, [shape, weights, x, bias], options) {
 }
 
 function fullyConnected(tf, [x, weights, bias], options) {
+  if (weights.shape.length !== 2) invalid(`weights have two axes, not [${weights.shape}]`);
   const flat = tf.reshape(x, [-1, weights.shape[1]]);
   let y = tf.matMul(flat, weights, false, true);
   if (options.keep_num_dims) y = tf.reshape(y, [...x.shape.slice(0, -1), weights.shape[0]]);

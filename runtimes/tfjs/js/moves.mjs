@@ -101,6 +101,11 @@ function tiled(tf, [x, times]) {
   return tf.tile(x, counts);
 }
 
+function lookedUp(tf, [ids, table]) {
+  if (ids.shape.length !== 1) invalid(`rows are asked for by a vector, not by [${ids.shape}]`);
+  return tf.gather(table, ids);
+}
+
 /** A condition of one axis picks rows. */
 function select(tf, [condition, a, b]) {
   const rows = condition.shape.length === 1 && a.shape.length > 1;
@@ -110,13 +115,14 @@ function select(tf, [condition, a, b]) {
   return tf.where(rows ? tf.reshape(condition, [condition.size, ...a.shape.slice(1).fill(1)]) : condition, a, b);
 }
 
-/** Put `steps - 1` values of `fill` between neighbours, axis by axis: pad each element, then cut off behind the last. */
+/** Put `steps - 1` values of `fill` between neighbours, axis by axis: add them to each element, then cut off the last. */
 function dilated(tf, [x, steps, fill]) {
   return ints(steps).reduce((y, step, axis) => {
     if (step < 1) invalid(`a dilation of ${step}`);
     const [before, size, after] = [y.shape.slice(0, axis), y.shape[axis], y.shape.slice(axis + 1)];
     const flat = [before, after].map((shape) => shape.reduce((a, b) => a * b, 1));
-    const apart = tf.pad(tf.reshape(y, [flat[0], size, 1, flat[1]]), [[0, 0], [0, 0], [0, step - 1], [0, 0]], scalar(fill));
+    const between = tf.fill([flat[0], size, step - 1, flat[1]], scalar(fill), y.dtype);
+    const apart = tf.concat([tf.reshape(y, [flat[0], size, 1, flat[1]]), between], 2);
     const long = tf.reshape(apart, [flat[0], size * step, flat[1]]), spread = Math.max(0, (size - 1) * step + 1);
     return tf.reshape(tf.slice(long, [0, 0, 0], [flat[0], spread, flat[1]]), [...before, spread, ...after]);
   }, x);
@@ -124,6 +130,9 @@ function dilated(tf, [x, steps, fill]) {
 
 /** Where the update lies, it is taken; a start that leaves no room for it is moved. */
 function updated(tf, [x, update, start]) {
+  if (x.dtype === "bool") { // tf.where picks no bools on wasm
+    return tf.cast(updated(tf, [tf.cast(x, "int32"), tf.cast(update, "int32"), start]), "bool");
+  }
   const rank = x.shape.length;
   if (start.size !== rank || update.shape.length !== rank || update.shape.some((size, axis) => size > x.shape[axis])) {
     invalid(`[${update.shape}] at ${start.size} places of [${x.shape}]`);
@@ -158,15 +167,16 @@ function matrixSetDiag(tf, [x, diagonal]) {
   return tf.where(eye(tf, rows, columns), tf.expandDims(row, -2), x);
 }
 
-/** The first elements of each sequence in reverse, picked with the batch in front. */
+/** The first elements of each sequence in reverse, picked as rows of all sequences behind each other. */
 function reverseSequence(tf, [x, lengths], options) {
   const rank = x.shape.length, along = axisOf(options.seq_dim, rank), batch = axisOf(options.batch_dim, rank);
   const size = x.shape[along], counts = ints(lengths);
   if (along === batch || counts.length !== x.shape[batch]) invalid(`${counts.length} lengths for axis ${batch} of [${x.shape}]`);
   if (counts.some((n) => n < 0 || n > size)) outOfRange(`lengths ${counts} of sequences of ${size}`);
   const order = [batch, along, ...x.shape.keys()].filter((axis, n) => n < 2 || (axis !== batch && axis !== along));
-  const picks = counts.flatMap((n) => Array.from({length: size}, (_, at) => (at < n ? n - 1 - at : at)));
-  const found = tf.gather(tf.transpose(x, order), tf.tensor2d(picks, [counts.length, size], "int32"), 1, 1);
+  const picks = counts.flatMap((n, row) => Array.from({length: size}, (_, at) => row * size + (at < n ? n - 1 - at : at)));
+  const sequences = tf.transpose(x, order), rows = tf.reshape(sequences, [picks.length, x.size / picks.length]);
+  const found = tf.reshape(tf.gather(rows, tf.tensor1d(picks, "int32")), sequences.shape);
   return tf.transpose(found, order.map((_, axis) => order.indexOf(axis)));
 }
 
@@ -184,7 +194,7 @@ export const KERNELS = {
   DEPTH_TO_SPACE: (tf, [x], options) => tf.depthToSpace(x, options.block_size),
   DILATE: dilated,
   DYNAMIC_UPDATE_SLICE: updated,
-  EMBEDDING_LOOKUP: (tf, [ids, table]) => tf.gather(table, ids),
+  EMBEDDING_LOOKUP: lookedUp,
   EXPAND_DIMS: (tf, [x, axis]) => tf.expandDims(x, axisOf(scalar(axis), x.shape.length + 1)),
   FILL: (tf, [dims, value]) => tf.fill(room(ints(dims)), scalar(value), value.dtype),
   GATHER: (tf, [x, indices], options) => tf.gather(x, indices, options.axis, options.batch_dims),

@@ -135,6 +135,7 @@ function agree(op, value, tensor) {
 function encoded(value) {
   const [code, ArrayType] = DTYPES[value.dtype];
   const data = value.dataSync();
+  if (data.length !== value.size) throw new Error(`TensorFlow.js gives ${data.length} numbers for [${value.shape}]`);
   const typed = data instanceof ArrayType ? data : ArrayType.from(data);
   return {code, shape: value.shape, bytes: new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength)};
 }
