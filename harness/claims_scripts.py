@@ -61,10 +61,18 @@ def scripts_of_packages(folder: Path) -> list[Path]:
 
 
 def webassembly(scripts: Iterable[Path]) -> list[Path]:
-    """Return the largest WebAssembly file of each folder of scripts: of several, one a processor, one is used."""
-    folders = sorted({path.parent for path in scripts})
-    every = (sorted(folder.glob("*.wasm"), key=lambda path: path.stat().st_size) for folder in folders)
+    """Return the largest WebAssembly file of each package of scripts: of several, one a processor, one is used."""
+    every = (sorted(root.rglob("*.wasm"), key=lambda path: path.stat().st_size) for root in _packages(scripts))
     return [found[-1] for found in every if found]
+
+
+def _packages(scripts: Iterable[Path]) -> list[Path]:
+    """Return the folders of npm packages: what stands behind the last node_modules, and a scope's name with it."""
+    found = set()
+    for path in scripts:
+        at = len(path.parts) - path.parts[::-1].index(_PACKAGES)
+        found.add(Path(*path.parts[: at + 1 + path.parts[at].startswith("@")]))
+    return sorted(found)
 
 
 def _largest(scripts: Iterable[Path]) -> list[Path]:

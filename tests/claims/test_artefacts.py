@@ -155,14 +155,14 @@ def test_a_worker_that_does_not_start_has_no_code(subject: Subjects) -> None:
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no Node")
 def test_scripts_of_packages_that_v8_ran_are_counted_with_their_webassembly(tmp_path: Path) -> None:
-    engine = tmp_path / "node_modules" / "engine"
-    engine.mkdir(parents=True)
-    (engine / "index.js").write_text("module.exports = 1; //" + "x" * 1000)
-    (engine / "unused.js").write_text("module.exports = 2;")
+    engine = tmp_path / "node_modules" / "@maker" / "engine"
+    (engine / "code").mkdir(parents=True)
+    (engine / "code" / "index.js").write_text("module.exports = 1; //" + "x" * 1000)
+    (engine / "code" / "unused.js").write_text("module.exports = 2;")
     (engine / "small.wasm").write_bytes(bytes(10))
     (engine / "large.wasm").write_bytes(bytes(500))
     record, main = tmp_path / "record", tmp_path / "main.js"
-    main.write_text('require("./node_modules/engine/index.js");')
+    main.write_text('require("./node_modules/@maker/engine/code/index.js");')
     subprocess.run(["env", f"NODE_V8_COVERAGE={record}", "node", str(main)], check=True)
     scripts = claims_scripts.scripts_of_packages(record)
     assert [path.name for path in scripts] == ["index.js"]
