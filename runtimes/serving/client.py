@@ -31,6 +31,14 @@ def connect(address: Address) -> Client:
     return RestV2(Http(address), address.protocol == "v2-binary")
 
 
+def find_server(address: Address) -> None:
+    """See that something takes connections at an address. Raises Unavailable."""
+    try:
+        socket.create_connection((address.host, address.port), CONNECT_SECONDS).close()
+    except (OSError, UnicodeError) as error:
+        raise Unavailable(f"there is no server at {address.place}: {error}; is it started?") from error
+
+
 class Serving:
     """An inference server: "grpc", "v1", "v2-json" and "v2-binary" are the project's own, a URL any other."""
 
@@ -47,26 +55,24 @@ class Serving:
         return Manifest(name="serving")
 
     def transport(self, at: str) -> None:
-        """Check an address and the packages it needs, and have no transport of its own.
+        """Check an address and what it needs, and have no transport of its own.
 
-        Raises BadAddress, and Unavailable for a package that is missing.
+        Raises BadAddress, and Unavailable where a package or the server is missing.
         """
         asked = parse_address(at)
         if not asked.host and (lacking := local.missing_packages()):
             raise Unavailable(f"serving@{at}: {lacking}")
         if asked.protocol == "grpc":
             messages()
+        if asked.host:
+            find_server(asked)
 
     def warm(self) -> None:
         """Start the own server, or see that the other one is there. Raises Unavailable."""
-        if not self._asked.host:
+        if self._asked.host:
+            find_server(self._asked)
+        else:
             self._address = local.start().address(self._asked)
-            return
-        try:
-            socket.create_connection((self._asked.host, self._asked.port), CONNECT_SECONDS).close()
-        except OSError as error:
-            place = self._asked.place
-            raise Unavailable(f"there is no server at {place}: {error.strerror or error}; is it started?") from error
 
     def open(self, model: bytes) -> ServingSession:
         """Bring a model to the server, or take the one that the address names. Raises RuntimeFailure."""
