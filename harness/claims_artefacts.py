@@ -20,8 +20,7 @@ from opconform.harness.budgets_bare import kind_of
 from opconform.harness.budgets_model import flash_of
 from opconform.harness.claim_values import show_size
 from opconform.harness.claims import Evidence, NotMeasurable, Subject
-from opconform.harness.claims_models import tiny
-from opconform.harness.claims_worker import Refused, Worker, command_of, idle, interpreter_of, started
+from opconform.harness.claims_worker import Refused, command_of, idle, interpreter_of, started
 from opconform.harness.fuzz import samples_of_specs
 from opconform.harness.registry import Handle
 from opconform.harness.runner import load_oracle
@@ -97,7 +96,8 @@ def _code(handle: Handle) -> Code:
         with idle(handle) as empty:
             shared = proc.mapped_objects(empty.pid) if empty.pid else frozenset()
         with started(handle) as worker:
-            _use(worker)
+            with suppress(Refused):  # a runtime that declines the model has loaded its code all the same
+                worker.use_small_model()
             mapped, opened = proc.mapped_objects(worker.pid) - shared, worker.opened() - empty.opened
     except Refused as error:
         raise NotMeasurable(str(error)) from error
@@ -113,14 +113,6 @@ def _all_kernels(handle: Handle) -> dict[Path, int]:
                 worker.open(sample.model)
                 worker.run(sample.inputs)
         return _object_sizes(worker.opened())
-
-
-def _use(worker: Worker) -> None:
-    """Run a tiny model; a runtime that declines it has loaded its code all the same."""
-    question = tiny()
-    with suppress(Refused):
-        worker.open(question.model)
-        worker.run(question.inputs)
 
 
 def _sorted(mapped: Iterable[Path], opened: Iterable[Path], distribution: str) -> Code:

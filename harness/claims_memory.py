@@ -9,7 +9,7 @@ from pathlib import Path
 from opconform.harness import claims_boards, proc
 from opconform.harness.claim_values import show_size
 from opconform.harness.claims import Evidence, Subject
-from opconform.harness.claims_models import ROWS, lookup, tiny
+from opconform.harness.claims_models import ROWS, lookup
 from opconform.harness.claims_worker import Refused, Worker, idle, started
 from opconform.harness.proc import Resident
 
@@ -80,23 +80,20 @@ def check_base_memory(subject: Subject) -> Evidence:
     """
     if claims_boards.builds_images(subject.handle):
         return claims_boards.check_base_memory(subject)
-    question = tiny()
     try:
         with started(subject.handle) as worker:
-            worker.open(question.model)
-            worker.run(question.inputs)
+            worker.use_small_model()
         with idle(subject.handle) as interpreter:
             empty = proc.resident(interpreter.pid) if interpreter.pid else Resident(0, 0)
         with started(subject.handle) as worker:
-            worker.open(question.model)
-            worker.run(question.inputs)
+            words = worker.use_small_model()
             full, count = proc.resident(worker.pid), len(proc.family(worker.pid))
     except Refused as error:
         return Evidence(BASE, None, "-", "a tiny model", str(error))
     grown = max(full.total - empty.total, 0)
     minus = f"minus {show_size(empty.total)} of its idle interpreter" if empty.total else "nothing is subtracted"
     source = (
-        f"resident in {count} process{'es' * (count > 1)} after a network of three layers: {show_size(full.total)}, "
+        f"resident in {count} process{'es' * (count > 1)} after {words}: {show_size(full.total)}, "
         f"{minus}: {_parts(empty, full)}"
     )
     return Evidence(BASE, grown, show_size(grown), source)

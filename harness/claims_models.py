@@ -85,6 +85,18 @@ def tiny() -> Question:
     return Question(model, (np.array([[3.0]], np.float32),), value)
 
 
+def addition() -> Question:
+    """Return ADD of float32, for runtimes that take models of one operator only."""
+    x = np.arange(_UNITS, dtype=np.float32)[None]
+    tensors = tuple(TensorDef(name, "float32", x.shape) for name in ("a", "b", "y"))
+    model = write_model([Graph(tensors, (Node("ADD", (0, 1), (2,), {"activation": "NONE"}),), (0, 1), (2,))])
+    return Question(model, (x, x), x + x)
+
+
+#: Models that hardly any memory is needed for, and what they are; the first that a runtime takes is used.
+SMALL: Mapping[str, Callable[[], Question]] = {"a network of three layers": tiny, "ADD": addition}
+
+
 def chain(*ops: str) -> Question:
     """Return operators in a row: LAYER, which is FULLY_CONNECTED, and those of MIDDLES, at most one of these."""
     weights, value = _integers(_UNITS, _UNITS), np.arange(_UNITS, dtype=np.float32)[None] - 5

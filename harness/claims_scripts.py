@@ -12,7 +12,6 @@ from urllib.parse import unquote, urlparse
 from opconform.harness import proc
 from opconform.harness.claim_values import show_size
 from opconform.harness.claims import Evidence, NotMeasurable, Subject
-from opconform.harness.claims_models import tiny
 from opconform.harness.claims_worker import Refused, command_of, interpreter_of, started
 from opconform.harness.registry import Handle
 
@@ -45,10 +44,8 @@ def _record(handle: Handle, folder: str) -> None:
     with started(handle, ("env", f"NODE_V8_COVERAGE={folder}")) as worker:
         if len(proc.family(worker.pid)) > 1:
             raise NotMeasurable("its scripts run in another program, which does not tell them; ask for one in Node")
-        question = tiny()
         with suppress(Refused):  # its scripts are loaded even where it declines the model
-            worker.open(question.model)
-            worker.run(question.inputs)
+            worker.use_small_model()
         worker.leave()
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from opconform.harness import proc, wire
 from opconform.harness.claims import NotMeasurable
+from opconform.harness.claims_models import SMALL, Question
 from opconform.harness.claims_recorder import IDLE
 from opconform.harness.isolate import Limits
 from opconform.harness.model import Array
@@ -94,6 +95,22 @@ class Worker:
             return wire.decode_result(answer)[0]
         except wire.WireError as error:
             raise Refused(f"RUN: {error}") from error
+
+    def answer(self, question: Question) -> tuple[Array, ...]:
+        """Open a model and invoke it once. Raises Refused."""
+        self.open(question.model)
+        return self.run(question.inputs)
+
+    def use_small_model(self) -> str:
+        """Run the first of the small models that the runtime takes; return what it is. Raises Refused with the last."""
+        *others, last = SMALL.items()
+        for words, question in others:
+            with suppress(Refused):
+                self.answer(question())
+                return words
+        words, question = last
+        self.answer(question())
+        return words
 
     def leave(self) -> None:
         """Say BYE and wait until the process has ended. Raises Refused."""

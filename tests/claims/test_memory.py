@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,19 +14,20 @@ from opconform.harness import claims_boards, proc
 from opconform.harness.claims import HOLDS, NotMeasurable, Subject, examine, judge
 from opconform.harness.claims_boards import Placed
 from opconform.harness.claims_memory import check_base_memory, check_mapped_models
-from opconform.harness.claims_models import ROWS, WIDTH, dense, lookup, tiny
+from opconform.harness.claims_models import ROWS, SMALL, WIDTH, dense, lookup
 from opconform.harness.claims_worker import idle
 from opconform.runtimes.litert import LiteRT
 from opconform.targets.meters import Region
 
 Subjects = Callable[[str], Subject]
 MEGABYTE = 1 << 20
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "tiny_worker.c"
 
 pytestmark = pytest.mark.skipif(not proc.can_measure(), reason="no /proc of Linux")
 
 
 def test_questions_are_answered_by_a_real_runtime_and_by_no_other_numbers() -> None:
-    for question in (lookup(8), tiny(), dense(16)):
+    for question in (lookup(8), dense(16), *(small() for small in SMALL.values())):
         outputs = tuple(LiteRT().open(question.model).run(question.inputs))
         assert question.is_answered(outputs)
         assert not question.is_answered(tuple(output + np.float32(1) for output in outputs))
@@ -81,6 +84,16 @@ def test_base_memory_of_a_runtime_that_runs_no_tiny_model_is_not_measurable(fake
     evidence = check_base_memory(fake("DeclinesAll"))
     assert evidence.value is None
     assert "supports nothing" in evidence.why
+
+
+def test_a_runtime_that_takes_one_operator_at_a_time_is_measured_with_add(subject: Subjects, tmp_path: Path) -> None:
+    program = tmp_path / "tiny_worker"
+    subprocess.run(["gcc", "-std=c99", "-O2", str(EXAMPLE), "-o", str(program), "-lm"], check=True)
+    evidence = check_base_memory(subject(f"exec:{program}"))
+    assert isinstance(evidence.value, int)
+    assert 0 < evidence.value < 20 * MEGABYTE
+    assert evidence.source.startswith("resident in 1 process after ADD")
+    assert "nothing is subtracted" in evidence.source
 
 
 def test_the_interpreter_alone_takes_memory_that_is_not_the_runtimes(subject: Subjects) -> None:
