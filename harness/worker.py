@@ -117,11 +117,14 @@ def _open(old: Session | None, sequence: int, opening: Callable[[], Session]) ->
 
 
 def _from_file(hosted: Hosted, path: bytes) -> Session:
-    """Open the model at a path. Raises Unsupported where the runtime takes models from memory only."""
+    """Open the model at a path. Raises InvalidModel where there is none, Unsupported where only bytes are taken."""
     opening = getattr(hosted.runtime, "open_file", None)
     if opening is None:
         raise Unsupported(f"{hosted.name} opens no files: it has no method open_file")
-    session: Session = opening(Path(os.fsdecode(path)))
+    try:
+        session: Session = opening(Path(os.fsdecode(path)))
+    except OSError as error:
+        raise InvalidModel(f"{os.fsdecode(path)}: {error.strerror or error}") from error
     return session
 
 
