@@ -23,10 +23,11 @@ export function outOfRange(what) {
 /** The numbers of a tensor that says where or how much. */
 export const ints = (x) => Array.from(x.dataSync());
 
-/** The numbers of a [n, 2] tensor, two by two. */
+/** The numbers of a [n, 2] tensor, two by two: how much is added or cut off before and behind each axis. */
 export function pairs(x) {
   const flat = ints(x);
   if (x.shape.length !== 2 || x.shape[1] !== 2) invalid(`pairs come as [n, 2], these as [${x.shape}]`);
+  if (flat.some((n) => n < 0)) invalid(`${flat} are to be added or cut off`);
   return Array.from({length: x.shape[0]}, (_, n) => [flat[2 * n], flat[2 * n + 1]]);
 }
 

@@ -6,6 +6,7 @@ import {axisOf, declined, ints, invalid, outOfRange, pairs, room, scalar} from "
 function slice(tf, [x, begin, size]) {
   if (!x.shape.length) return x;
   const starts = ints(begin);
+  if (starts.length !== x.shape.length || size.size !== starts.length) invalid(`${starts.length} starts for [${x.shape}]`);
   return tf.slice(x, starts, ints(size).map((n, axis) => (n === -1 ? x.shape[axis] - starts[axis] : n)));
 }
 
