@@ -81,7 +81,7 @@ def _finding(path: Path, number: int, line: Mapping[str, Any]) -> Finding:
 
 def _flaw(line: Mapping[str, Any]) -> str:
     """Return what is wrong with a line of a claim, or ""."""
-    if line.get("kind") != "claim" or line.get("claim") not in CLAIMS:
+    if line.get("kind") != "claim" or str(line.get("claim")) not in CLAIMS:
         return f"kind {line.get('kind')!r} and claim {line.get('claim')!r}, wanted is a claim of {' '.join(CLAIMS)}"
     texts = [key for key in _TEXTS if not isinstance(line.get(key), str)]
     if texts:

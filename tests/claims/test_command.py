@@ -1,0 +1,92 @@
+"""`opconform claims` as it is typed: exit codes, files, one line for what is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from opconform.harness.cli import app
+from opconform.harness.cli.common import guard
+
+FAKES = Path(__file__).parents[1] / "fakes"
+BOASTER = f"{FAKES / 'boasters.py'}:"
+Command = Callable[..., int]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Return the command line as a function from words to its exit code."""
+
+    def run(*words: object) -> int:
+        monkeypatch.setattr("sys.argv", ["opconform", "claims", *map(str, words)])
+        return guard(app)
+
+    return run
+
+
+def test_a_claim_that_does_not_hold_fails_and_every_form_says_so(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log, page, table = tmp_path / "a.jsonl", tmp_path / "deep" / "a.html", tmp_path / "a.md"
+    words = ("--runtime", f"{BOASTER}SoftWeights", "--claim", "fixed_weights", "--claim", "inference")
+    assert command(*words, "--log", log, "--html", page, "--markdown", table) == 1
+    out = capsys.readouterr().out
+    assert "fixed weights: does not hold: can be overwritten" in out
+    assert "yes: does not hold" in page.read_text()
+    assert "yes: does not hold" in table.read_text()
+    assert [json.loads(line).get("verdict") for line in log.read_text().splitlines()] == [
+        None,
+        "holds",
+        "does not hold",
+    ]
+
+
+def test_claims_that_hold_pass_and_what_is_understated_is_listed(
+    command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("--runtime", f"{BOASTER}Modest", "--claim", "native_quantization", "--claim", "fixed_topology") == 0
+    assert "no: yet it can" in capsys.readouterr().out
+
+
+def test_logs_of_other_places_are_rendered_without_measuring(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log, readme = tmp_path / "a.jsonl", tmp_path / "README.md"
+    command("--runtime", f"{BOASTER}WrongInt8", "--claim", "native_quantization", "--log", log)
+    readme.write_text("# x\n<!-- claims: begin, written by opconform claims --readme -->\n<!-- claims: end -->\ny\n")
+    capsys.readouterr()
+    assert command("--with", log, "--readme", readme, "--json") == 1
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["runtime"], found["verdict"]) == ("wrongint8@host", "does not hold")
+    assert "| native quantization | yes: does not hold |" in readme.read_text()
+
+
+def test_a_runtime_that_cannot_run_here_is_infrastructure(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("--runtime", f"exec:{tmp_path / 'nothing'}", "--claim", "inference") == 3
+    assert "not measurable here" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--claim", "speed"), "--claim speed: unknown; allowed: training, inference"),
+        (("--runtime", "nobody"), "unknown runtime 'nobody'"),
+        (("--with", "nowhere.jsonl"), "nowhere.jsonl: cannot be read as a log of claims"),
+        (("--with", __file__), "is no JSON"),
+        (("--readme", str(FAKES / "fakes.py")), "no place for the table"),
+        (("--readme", "nowhere.md"), "nowhere.md"),
+        (("--runtime", "lite", "--claim", "ops", "--run", "nowhere.jsonl"), "nowhere.jsonl"),
+    ],
+)
+def test_bad_input_is_one_line(
+    command: Command, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], message: str
+) -> None:
+    assert command(*words) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
