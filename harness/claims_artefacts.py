@@ -185,12 +185,16 @@ def check_os_independence(subject: Subject) -> Evidence:
 
 
 def _asked_of_system(path: Path) -> frozenset[str]:
-    """Return the symbols of an ELF file that only an operating system has: imported, or linked in statically."""
+    """Return the symbols of an ELF file that only an operating system has: imported, or linked in statically.
+
+    Raises NotMeasurable for a static program without symbols: they were stripped.
+    """
     with path.open("rb") as file:
         image: Any = ELFFile(file)
         table = image.get_section_by_name(".dynsym") or image.get_section_by_name(".symtab")
-        names = _names(image, table) if table else set()
-    return frozenset(name for name in names if kind_of(name))
+        if table is None:
+            raise NotMeasurable(f"{path.name} has no symbols; link it without -s, and do not strip it")
+        return frozenset(name for name in _names(image, table) if kind_of(name))
 
 
 def _names(image: Any, table: Any) -> set[str]:

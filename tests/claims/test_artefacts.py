@@ -117,6 +117,12 @@ def test_symbols_of_a_system_are_told_from_others_in_programs_linked_either_way(
         assert "malloc" in claims_artefacts._asked_of_system(linked(tmp_path, heap, *options))
 
 
+def test_a_program_without_symbols_proves_nothing(tmp_path: Path) -> None:
+    bare = "void _start(void) { for (;;) {} }"
+    with pytest.raises(NotMeasurable, match="program has no symbols"):
+        claims_artefacts._asked_of_system(linked(tmp_path, bare, "-nostdlib", "-static", "-s"))
+
+
 def test_the_image_of_micro_is_free_of_an_operating_system(subject: Subjects) -> None:
     evidence = measured(lambda: check_os_independence(subject("micro@cortex-m4")))
     assert evidence.value is True
