@@ -50,23 +50,13 @@ def missing_packages() -> str:
     return f"the package {lacking[0]} is missing; run: tox -e serving" if lacking else ""
 
 
-def start(models: Sequence[Path] = ()) -> LocalServer:
-    """Start a server with some models, which ends with this process.
+def start(models: Sequence[Path] = (), options: Sequence[str] = ()) -> LocalServer:
+    """Start a server with some models and options of its command line, which ends with this process.
 
     Raises Unavailable with its last words where it does not start.
     """
-    command = [
-        sys.executable,
-        "-m",
-        "opconform",
-        "serve",
-        *map(str, models),
-        "--port",
-        "0",
-        "--grpc-port",
-        "0",
-        "--json",
-    ]
+    ports = ("--port", "0", "--grpc-port", "0")
+    command = [sys.executable, "-m", "opconform", "serve", *map(str, models), *ports, *options, "--json"]
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True, preexec_fn=die_with_parent,
     )  # fmt: skip
