@@ -138,6 +138,7 @@ targets: [host]
 arithmetic: unspecified
 # Globs over OP/row. The skeleton declines every model, so it claims nothing: claim rows as they begin to pass.
 rows: []
+# What it can do and what it takes (training, ops, binary_size ...) goes into a block `claims`: docs/claims.md.
 """
 
 _ADAPTER = '''\
