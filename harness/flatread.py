@@ -207,17 +207,18 @@ def _op_name(table: Any) -> str:
 
 def _tensor(table: Any) -> TensorType:
     code = _scalar(table, schema.TENSOR["type"], kinds.Int8Flags, 0)
+    shape = _integers(table, schema.TENSOR["shape"])
     quant_at = _field(table, schema.TENSOR["quantization"])
     quant = None
     if quant_at:
         inner = Table(table.Bytes, table.Indirect(table.Pos + quant_at))
         scale = _numbers(inner, schema.QUANTIZATION["scale"], "f", 4)
         zero = _numbers(inner, schema.QUANTIZATION["zero_point"], "q", 8)
-        axis = _scalar(inner, schema.QUANTIZATION["quantized_dimension"], kinds.Int32Flags, 0)
+        # Older converters name the dimension of the weights for a bias too, which has only one.
+        axis = _scalar(inner, schema.QUANTIZATION["quantized_dimension"], kinds.Int32Flags, 0) * (len(shape) != 1)
         quant = Quant(scale, tuple(int(z) for z in zero), axis) if scale else None
     name_at = _field(table, schema.TENSOR["name"])
     name = table.String(table.Pos + name_at).decode("utf-8", "replace") if name_at else ""
-    shape = _integers(table, schema.TENSOR["shape"])
     return TensorType(name, CODE_TO_DTYPE.get(code, f"type {code}"), shape, quant)
 
 

@@ -61,13 +61,24 @@ def _step(view: ModelView, operation: Operation, spec: OpSpec | None) -> Step:
     if spec is None:
         return Step(operation, why="it has no spec")
     if spec.graph is not None or spec.custom:
-        return Step(operation, spec, why="its spec speaks of more than one operator")
+        what = "it is a custom operator" if spec.custom else "its spec speaks of more than one operator"
+        return Step(operation, spec, why=what)
+    if uneven := [t.name for t in (view.tensors[i] for i in operation.inputs if i >= 0) if not _even(t)]:
+        return Step(operation, spec, why=f"{uneven[0]} has another number of scales than its dimension has places")
     found = [(fit, row) for row in spec.rows if (fit := _fit(view, operation, spec, row)) is not None]
     if not found:
         types = ", ".join(view.tensors[i].dtype for i in (*operation.inputs, *operation.outputs) if i >= 0)
         return Step(operation, spec, why=f"no row of {spec.file} has its types ({types})")
     (_, slots), row = max(found, key=lambda pair: pair[0][0])
     return _filled(view, operation, spec, row, slots)
+
+
+def _even(tensor: TensorType) -> bool:
+    """Tell whether a tensor has one scale, or one for each place of the dimension that it names."""
+    quant = tensor.quant
+    if quant is None or not quant.per_axis:
+        return True
+    return quant.axis < len(tensor.shape) and tensor.shape[quant.axis] == len(quant.scale)
 
 
 def _fit(view: ModelView, operation: Operation, spec: OpSpec, row: str) -> tuple[int, list[tuple[Slot, str]]] | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from opconform.harness.compare import judge, unanswered
+from opconform.harness.compare import Judge, judge, unanswered
 from opconform.harness.expectations import Expectation, explain
 from opconform.harness.expr import ExpressionError
 from opconform.harness.flatread import ModelView
@@ -229,9 +229,21 @@ def judge_step(step: Step, oracle: Oracle, values: Values, arithmetic: str) -> t
         except (ExpressionError, ReferenceMismatch, Discard):
             return Verdict("pass"), None
         verdict, case = judge(right, Produced(tuple(outputs)), arithmetic), right.case
-        if verdict.kind != "pass":
+        if verdict.kind != "pass" and not (verdict.kind == "wrong-value" and _as_defined(right, outputs)):
             return verdict, case
     return Verdict("pass"), case
+
+
+def _as_defined(right: Judge, outputs: Outputs) -> bool:
+    """Tell whether outputs are those of the integer definition, bit for bit.
+
+    A bound against the float64 reference holds within a spec's domain, where nothing inside an op overflows or
+    saturates. A file may leave it; what the op then gives is said by the integer definition alone.
+    """
+    if right.exact is None:
+        return False
+    pairs = zip(right.exact, outputs, strict=True)
+    return all(np.array_equal(a, b) for want, got in pairs for a, b in zip(want, got, strict=True))
 
 
 def _by_class(subject: Subject, outputs: Outputs, outcome: Outcome) -> Verdict:

@@ -105,6 +105,18 @@ def console() -> Console:
     return Console(file=cast(TextIO, Patient(out)), highlight=False, soft_wrap=True)
 
 
+#: Columns of text that a table gets where the output is no terminal.
+WIDTH = 120
+
+
+def wide_console() -> Console:
+    """Return a console for tables of many columns, which a file or a pipe has room for."""
+    out = console()
+    if not out.is_terminal:
+        out.width = WIDTH
+    return out
+
+
 class Patient:
     """A text file whose reader may leave: `opconform run | head` ends the printing, and neither run nor log."""
 

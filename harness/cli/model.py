@@ -11,7 +11,7 @@ import typer
 from rich.table import Column, Table
 
 from opconform.harness import budgets_model
-from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, INFRASTRUCTURE, console
+from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, INFRASTRUCTURE, wide_console
 from opconform.harness.flatread import ModelError, ModelView, random_inputs, read_model
 from opconform.harness.isolate import connect
 from opconform.harness.model import Infra, Produced
@@ -70,10 +70,10 @@ def model(
         oracle = load_oracle()
         steps = steps_of(view, load_all())
         subject = Subject(file.name, view, steps, tuple(fed), None, run_whole(view, steps, oracle, fed))
-        judged = isinstance(subject.right, Mapping)
-        found = (
-            [_judged(r, subject, seats[r.label], oracle) for r in ran] if judged else _compared(ran, view, seats, fed)
-        )
+        if isinstance(subject.right, str):
+            found = _compared(ran, view, seats, fed)
+        else:
+            found = [_judged(r, subject, seats[r.label], oracle) for r in ran]
     finally:
         for seat in seats.values():
             seat.executor.close()
@@ -81,11 +81,8 @@ def model(
     print(json.dumps(rows, indent=2)) if as_json else _print(file, view, rows, subject.right)
     if not ran or any(isinstance(r.outcome, Infra) for r in ran):
         return INFRASTRUCTURE
-    return (
-        DEVIATIONS
-        if any(r.outputs is None for r in ran) or any(not f.get("agrees", True) for f in found)
-        else AS_EXPECTED
-    )
+    wrong = any(r.outputs is None for r in ran) or any(not told.get("agrees", True) for told in found)
+    return DEVIATIONS if wrong else AS_EXPECTED
 
 
 def _load(file: Path) -> ModelView:
@@ -161,13 +158,13 @@ def _flash(data: bytes, target: str) -> dict[str, Any]:
 
 
 def _print(file: Path, view: ModelView, rows: Sequence[Mapping[str, Any]], right: Values | str) -> None:
-    out = console()
+    out = wide_console()
     ops = sorted({o.op for o in view.operations})
     out.print(f"{file}: {len(view.data)} bytes, {len(view.operations)} operators ({', '.join(ops)})", markup=False)
     if isinstance(right, str):
         out.print(f"compared with the first runtime, as the reference cannot run it: {right}", markup=False)
     headers = ("outcome", "difference", "arena", "instructions", "stack", "flash", "seconds")
-    table = Table(Column("runtime", no_wrap=True), *headers, box=None)
+    table = Table(*(Column(name, no_wrap=True) for name in ("runtime", *headers)), box=None)
     for row in rows:
         gap = "" if "worst" not in row else ("equal" if row["worst"] == 0 else f"{row['worst']:.3g} {row['unit']}")
         cells = [str(row.get(key, "")) for key in ("arena", "instructions", "stack", "flash", "seconds")]

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 
-from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, INFRASTRUCTURE, console
+from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, INFRASTRUCTURE, console, wide_console
 from opconform.harness.isolate import connect
 from opconform.harness.models import chosen, load_zoo, zoo_file
 from opconform.harness.models_unit import MODEL, Amount, Models
@@ -34,8 +34,6 @@ Example: opconform models --model 'dense_*' --runtime lite --runtime micro@corte
 """
 
 DEFAULT = ("lite", "micro@boards", "litert@ref", "tflm")
-#: Columns of text that a table gets where the output is no terminal.
-WIDTH = 120
 
 
 def register(app: typer.Typer) -> None:
@@ -89,9 +87,7 @@ def _exit(lines: Sequence[Mapping[str, Any]], seated: bool) -> int:
 
 
 def _print(lines: Sequence[Mapping[str, Any]]) -> None:
-    out, graph = console(), lines[-1]
-    if not out.is_terminal:
-        out.width = WIDTH
+    out, graph = wide_console(), lines[-1]
     ops = ", ".join(dict.fromkeys(step["op"] for step in graph["operators"]))
     good = "" if graph["correct"] is None else f"; reference right on {graph['correct']} of {graph['examples']}"
     out.print(f"{graph['model']} ({graph['format']}, {graph['bytes']} bytes): {ops}{good}", markup=False)

@@ -14,10 +14,10 @@ from opconform.harness.expectations import load_expectations
 from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
 from opconform.harness.flatread import ModelError, read_model
 from opconform.harness.isolate import InProcess
-from opconform.harness.model import Produced
+from opconform.harness.model import Produced, Quant
 from opconform.harness.models import Entry, chosen, held_out, load_zoo, read_entry, zoo_file
 from opconform.harness.models_graph import run_whole, steps_of
-from opconform.harness.models_run import Finding, examine
+from opconform.harness.models_run import Finding, examine, judge_step
 from opconform.harness.models_unit import Amount, Models
 from opconform.harness.registry import resolve
 from opconform.harness.runner import load_oracle
@@ -176,6 +176,33 @@ def test_several_inputs_of_one_slot_are_all_fed_to_the_reference() -> None:
     said = run_whole(view, steps_of(view, load_all()), oracle(), [(np.array([1, 2], np.float32),)])
     assert not isinstance(said, str), said
     np.testing.assert_array_equal(said[3][0], [1, 2, -1, -2, 1, 2])
+
+
+def test_what_overflows_inside_an_operator_is_judged_by_its_integer_definition() -> None:
+    """Weights far beyond the spec's: the sum of products saturates, and no bound of the reference says how."""
+    quant = Quant((1.0,), (0,))
+    tensors = (
+        TensorDef("x", "int8", (1, 4), quant=quant),
+        TensorDef("w", "int8", (1, 4), np.full((1, 4), 127, np.int8), quant),
+        TensorDef("b", "int32", (1,), np.array([2**31 - 1], np.int32), quant),
+        TensorDef("y", "int8", (1, 1), quant=Quant((2.0**24,), (0,))),
+    )
+    view = chain(Node("FULLY_CONNECTED", (0, 1, 2), (3,)), tensors=tensors)
+    (step,) = steps_of(view, load_all())
+    values = {0: [np.full((1, 4), 127, np.int8)]}
+    right = run_whole(view, (step,), oracle(), [(values[0][0],)])
+    assert not isinstance(right, str)
+    wrapped, other = right[3][0], right[3][0] + np.int8(1)
+    assert judge_step(step, oracle(), values | {3: [wrapped]}, "unspecified")[0].kind == "pass"
+    assert judge_step(step, oracle(), values | {3: [other]}, "unspecified")[0].kind == "wrong-value"
+    assert judge_step(step, oracle(), values | {3: [wrapped.astype(np.int32)]}, "unspecified")[0].kind == "wrong-dtype"
+
+
+def test_scales_that_do_not_fit_their_dimension_are_named() -> None:
+    odd = TensorDef("w", "int8", (2, 3), np.ones((2, 3)), Quant((1.0, 1.0, 1.0, 1.0), (0,) * 4, 0))
+    x, y = (TensorDef(name, "int8", (1, n), quant=Quant((1.0,), (0,))) for name, n in (("x", 3), ("y", 2)))
+    (step,) = steps_of(chain(Node("FULLY_CONNECTED", (0, 1), (2,)), tensors=(x, odd, y)), load_all())
+    assert step.why == "w has another number of scales than its dimension has places"
 
 
 BROKEN_TEXTS = {
