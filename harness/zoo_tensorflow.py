@@ -22,10 +22,10 @@ from opconform.harness.flatread import ModelError
 from opconform.harness.isolate import connect
 from opconform.harness.model import Array, Produced
 from opconform.harness.models import Entry, held_out, load_zoo, read_entry
-from opconform.harness.models_run import answers, classes
+from opconform.harness.models_run import classes
 from opconform.harness.registry import resolve
 from opconform.harness.runtime import RuntimeFailure
-from opconform.harness.wholemodel import describe, unknown_ops
+from opconform.harness.wholemodel import answers, describe, unknown_ops
 from opconform.harness.yamlish import SpecError, load
 from opconform.harness.zoo_tensorflow_convert import INPUTS, convert_all
 from opconform.harness.zoo_tensorflow_networks import FAMILIES, TASKS, Trained, train
