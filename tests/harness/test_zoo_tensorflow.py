@@ -22,8 +22,8 @@ from opconform.harness.flatread import ModelView
 from opconform.harness.isolate import Executor, connect
 from opconform.harness.model import Array, Produced
 from opconform.harness.models import FORMATS, held_out, load_zoo, read_entry, zoo_file
-from opconform.harness.models_run import answers
 from opconform.harness.registry import resolve
+from opconform.harness.wholemodel import answers
 from opconform.harness.yamlish import load
 from opconform.harness.zoo_tensorflow_networks import FAMILIES, TASKS
 
