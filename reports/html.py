@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -15,6 +16,9 @@ from opconform.reports.lines import CaseLine, place
 from opconform.reports.log import Log, split
 from opconform.reports.summary import Cells
 
+#: the page of claims, which stands in the menu where it is there
+CLAIMS_PAGE = "claims.html"
+NOTHING: Mapping[str, bytes] = MappingProxyType({})
 #: the page reads well up to here; the rest is in the log
 MOST_UNEXPECTED = 50
 #: a bound that is this many times wider than all errors seen deserves an explanation (docs/tolerances.md, "Slack")
@@ -43,19 +47,20 @@ def safe_link(address: str) -> str:
     return address if address.startswith(("https://", "http://")) else ""
 
 
-def site(log: Log) -> Mapping[str, bytes]:
-    """Return every file of the site by its path below the site's folder."""
+def site(log: Log, beside: Mapping[str, bytes] = NOTHING) -> Mapping[str, bytes]:
+    """Return every file of the site by its path below the site's folder; `beside` are pages that are made elsewhere."""
+    page = partial(_page, claims=CLAIMS_PAGE in beside)
     parts = {op: (part, summary.cells(part)) for op, part in split(log).items()}
     found = {key: cell for _, cells in parts.values() for key, cell in cells.items()}
     pages = {
-        "index.html": _page("index.html", log, "", _index(log, found)),
-        "deviations.html": _page("deviations.html", log, "", {"groups": deviations(log)}),
-        "models.html": _page("models.html", log, "", _whole_models(log)),
-        "costs.html": _page("costs.html", log, "", _costs(log)),
+        "index.html": page("index.html", log, "", _index(log, found)),
+        "deviations.html": page("deviations.html", log, "", {"groups": deviations(log)}),
+        "models.html": page("models.html", log, "", _whole_models(log)),
+        "costs.html": page("costs.html", log, "", _costs(log)),
     }
     for op, (part, cells) in parts.items():
-        pages[views.op_page(op)] = _page("op.html", part, "../", _op(part, cells, op))
-    return {**{name: page.encode() for name, page in pages.items()}, **_models(log)}
+        pages[views.op_page(op)] = page("op.html", part, "../", _op(part, cells, op))
+    return {**{name: content.encode() for name, content in pages.items()}, **_models(log), **beside}
 
 
 def write(files: Mapping[str, bytes], folder: Path) -> None:
@@ -66,8 +71,8 @@ def write(files: Mapping[str, bytes], folder: Path) -> None:
         path.write_bytes(data)
 
 
-def _page(template: str, log: Log, top: str, more: Mapping[str, Any]) -> str:
-    return environment().get_template(template).render(log=log, top=top, page=template, **more)
+def _page(template: str, log: Log, top: str, more: Mapping[str, Any], claims: bool) -> str:
+    return environment().get_template(template).render(log=log, top=top, page=template, claims=claims, **more)
 
 
 def _models(log: Log) -> Mapping[str, bytes]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from opconform.harness.cli.common import console, cpus
-from opconform.harness.cli.report import write_reports
+from opconform.harness.cli.report import claims_beside, write_reports
 from opconform.harness.cli.run import DEFAULT_RUNTIMES, checked_tier, perform
 from opconform.harness.runner import Selection
 from opconform.reports.log import read
@@ -53,7 +53,8 @@ def command(
     log = out / "run.jsonl"
     result = perform(selection, log)
     report = out / "report"
-    lines = write_reports(read(log), report, out / "junit.xml", out / "report.md", out / "report.json")
+    others = out / "junit.xml", out / "report.md", out / "report.json"
+    lines = write_reports(read(log), report, *others, claims_beside([log]))
     for line in lines[1:]:
         console().print(line, markup=False)
     console().print(f"open {report / 'index.html'}", markup=False)

@@ -10,6 +10,9 @@ import pytest
 
 from opconform.harness.cli import app
 from opconform.harness.cli.common import guard
+from opconform.harness.cli.report import claims_beside, write_reports
+from opconform.harness.runner import Selection, run
+from opconform.reports.log import read
 
 FAKES = Path(__file__).parents[1] / "fakes"
 BOASTER = f"{FAKES / 'boasters.py'}:"
@@ -20,11 +23,11 @@ Command = Callable[..., int]
 def command(monkeypatch: pytest.MonkeyPatch) -> Command:
     """Return the command line as a function from words to its exit code."""
 
-    def run(*words: object) -> int:
+    def typed(*words: object) -> int:
         monkeypatch.setattr("sys.argv", ["opconform", "claims", *map(str, words)])
         return guard(app)
 
-    return run
+    return typed
 
 
 def test_a_claim_that_does_not_hold_fails_and_every_form_says_so(
@@ -90,3 +93,18 @@ def test_bad_input_is_one_line(
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_the_run_report_links_the_claims_that_lie_beside_its_log(command: Command, tmp_path: Path) -> None:
+    run(Selection((f"{FAKES / 'fakes.py'}:always_right",), ("ABS",), ("float32",)), tmp_path / "run.jsonl")
+    site = write_reports(read(tmp_path / "run.jsonl"), tmp_path / "bare", None, None, None)
+    assert site == [f"wrote {tmp_path / 'bare' / 'index.html'}"]
+    assert "claims.html" not in (tmp_path / "bare" / "index.html").read_text()
+
+    command("--runtime", f"{BOASTER}Modest", "--claim", "inference", "--log", tmp_path / "claims.jsonl")
+    pages = claims_beside([tmp_path / "run.jsonl"])
+    write_reports(read(tmp_path / "run.jsonl"), tmp_path / "full", None, None, None, pages)
+    assert '<a href="claims.html">Claims</a>' in (tmp_path / "full" / "index.html").read_text()
+    assert '<a href="../claims.html">Claims</a>' in next((tmp_path / "full").rglob("ABS.html")).read_text()
+    assert "modest" in (tmp_path / "full" / "claims.html").read_text()
+    assert 'href="index.html"' in (tmp_path / "full" / "claims.html").read_text()
