@@ -103,11 +103,12 @@ class Hosted(Model):  # type: ignore[misc]
 
     async def _invoke(self, inputs: Sequence[Array]) -> Sequence[Array]:
         try:
-            return await self._turns.run(self._seconds < SHORT, partial(self._timed, inputs))
+            outputs: Sequence[Array] = await self._turns.run(self._seconds < SHORT, partial(self._timed, inputs))
         except InvalidModel as error:
             raise InvalidInput(str(error)) from error
         except Unsupported as error:
             raise NotHosted(str(error)) from error
+        return outputs
 
     def _timed(self, inputs: Sequence[Array]) -> Sequence[Array]:
         began = time.perf_counter()
