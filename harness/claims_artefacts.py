@@ -91,16 +91,13 @@ def _largest(files: Mapping[Path, int]) -> str:
 
 
 def _code(handle: Handle) -> Code:
-    """Run a tiny model and look at what the worker has mapped and opened. Raises NotMeasurable where none starts."""
-    try:
-        with idle(handle) as empty:
-            shared = proc.mapped_objects(empty.pid) if empty.pid else frozenset()
-        with started(handle) as worker:
-            with suppress(Refused):  # a runtime that declines the model has loaded its code all the same
-                worker.use_small_model()
-            mapped, opened = proc.mapped_objects(worker.pid) - shared, worker.opened() - empty.opened
-    except Refused as error:
-        raise NotMeasurable(str(error)) from error
+    """Run a tiny model and look at what the worker has mapped and opened. Raises Refused where none starts."""
+    with idle(handle) as empty:
+        shared = proc.mapped_objects(empty.pid) if empty.pid else frozenset()
+    with started(handle) as worker:
+        with suppress(Refused):  # a runtime that declines the model has loaded its code all the same
+            worker.use_small_model()
+        mapped, opened = proc.mapped_objects(worker.pid) - shared, worker.opened() - empty.opened
     return _sorted(mapped, opened, handle.distribution)
 
 

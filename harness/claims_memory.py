@@ -77,19 +77,17 @@ def check_base_memory(subject: Subject) -> Evidence:
     """Measure what a worker with a tiny model has in memory beyond the interpreter it runs in.
 
     Kernels are compiled by an earlier worker. On a board it is static RAM, arena and stack of the model's image.
+    Raises Refused where none of the small models runs.
     """
     if claims_boards.builds_images(subject.handle):
         return claims_boards.check_base_memory(subject)
-    try:
-        with started(subject.handle) as worker:
-            worker.use_small_model()
-        with idle(subject.handle) as interpreter:
-            empty = proc.resident(interpreter.pid) if interpreter.pid else Resident(0, 0)
-        with started(subject.handle) as worker:
-            words = worker.use_small_model()
-            full, count = proc.resident(worker.pid), len(proc.family(worker.pid))
-    except Refused as error:
-        return Evidence(BASE, None, "-", "a tiny model", str(error))
+    with started(subject.handle) as worker:
+        worker.use_small_model()
+    with idle(subject.handle) as interpreter:
+        empty = proc.resident(interpreter.pid) if interpreter.pid else Resident(0, 0)
+    with started(subject.handle) as worker:
+        words = worker.use_small_model()
+        full, count = proc.resident(worker.pid), len(proc.family(worker.pid))
     grown = max(full.total - empty.total, 0)
     minus = f"minus {show_size(empty.total)} of its idle interpreter" if empty.total else "nothing is subtracted"
     source = (

@@ -23,6 +23,7 @@ MIDDLES: Mapping[str, tuple[Array, Callable[[Array], Array]]] = {
     "FLOOR_MOD": (np.array([8], np.float32), lambda x: np.mod(x, np.float32(8))),
     "CUMSUM": (np.array(1, np.int32), lambda x: np.cumsum(x, axis=1, dtype=np.float32)),
     "REVERSE_V2": (np.array([1], np.int32), lambda x: x[:, ::-1]),
+    "SEGMENT_SUM": (np.array([0], np.int32), lambda x: x),
 }
 
 

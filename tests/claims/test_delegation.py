@@ -19,7 +19,7 @@ Subjects = Callable[[str], Subject]
 )
 def test_a_graph_has_one_right_answer(ops: tuple[str, ...]) -> None:
     question = chain(*ops)
-    assert question.is_answered(tuple(LiteRT().open(question.model).run(question.inputs)))
+    assert question.is_answered(tuple(LiteRT("builtin").open(question.model).run(question.inputs)))
 
 
 @pytest.mark.parametrize(("name", "variant"), [("lite", "lite@blas"), ("litert", "litert@xnnpack")])

@@ -76,8 +76,8 @@ def test_what_a_runtime_takes_for_any_model_counts_as_base_memory(fake: Subjects
     assert judge("base_memory", 60 * MEGABYTE, hoarder.value) != HOLDS
 
 
-def test_base_memory_of_a_runtime_that_runs_no_tiny_model_is_not_measurable(fake: Subjects) -> None:
-    evidence = check_base_memory(fake("DeclinesAll"))
+def test_a_runtime_that_runs_no_small_model_shows_no_base_memory(fake: Subjects) -> None:
+    evidence = examine(fake("DeclinesAll"), check_base_memory, "base_memory").evidence
     assert evidence.value is None
     assert "supports nothing" in evidence.why
 
@@ -100,7 +100,7 @@ def test_the_interpreter_alone_takes_memory_that_is_not_the_runtimes(subject: Su
 def test_a_worker_that_does_not_start_has_no_memory(subject: Subjects) -> None:
     broken = subject("exec:false")
     assert check_mapped_models(broken).value is False
-    assert check_base_memory(broken).value is None
+    assert examine(broken, check_base_memory, "base_memory").evidence.value is None
 
 
 def test_a_runtime_that_is_not_installed_is_not_measurable(subject: Subjects) -> None:
