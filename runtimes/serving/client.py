@@ -13,7 +13,7 @@ from opconform.harness.runtime import InvalidModel, Manifest, RuntimeFailure, Un
 from opconform.runtimes.serving import local, tensors
 from opconform.runtimes.serving.address import Address, parse_address
 from opconform.runtimes.serving.grpc_v2 import GrpcV2, messages
-from opconform.runtimes.serving.http import Http, ServerError
+from opconform.runtimes.serving.http import Http, NotThere, ServerError
 from opconform.runtimes.serving.rest import Client, RestV1, RestV2, Signature
 from opconform.runtimes.serving.tensors import BadAnswer, Described
 
@@ -101,7 +101,10 @@ class Serving:
         """Use a model that is there for the file it was made of, as far as its inputs and outputs tell."""
         if self._only is not None and self._only != model:
             raise Unsupported(f"the server has {name}, and this is another model than the first one of this session")
-        signature = paired(client.signature(name), model, name)
+        try:
+            signature = paired(client.signature(name), model, name)
+        except NotThere as error:
+            raise Unsupported(f"the server has no model {name}: {error}") from error
         self._only = model
         return ServingSession(client, name, signature, loaded=False)
 

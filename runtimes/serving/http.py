@@ -24,6 +24,10 @@ class ServerError(Exception):
     """The server failed, by its own words; the message names the status."""
 
 
+class NotThere(ServerError):
+    """The server has no such model or path."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """Status, headers (names in lower case) and body of an answer."""
@@ -98,4 +102,6 @@ def checked(answer: Answer) -> Answer:
             raise InvalidModel(text)
         case 413 | 501:
             raise Unsupported(text)
+        case 404:
+            raise NotThere(text)
     raise ServerError(text)

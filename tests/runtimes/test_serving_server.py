@@ -134,6 +134,13 @@ def test_rows_of_v1_are_instances(server: local.LocalServer) -> None:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_model_that_the_server_does_not_have_is_declined(server: local.LocalServer, protocol: str) -> None:
+    found = answer(at(server, protocol, "?model=nobody"), DIGITS.read_bytes(), [IMAGE])
+    assert isinstance(found, Declined)
+    assert "the server has no model nobody" in found.why
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_what_is_no_model_is_refused(server: local.LocalServer, protocol: str) -> None:
     assert isinstance(answer(at(server, protocol), b"nonsense", [IMAGE]), Rejected)
 
