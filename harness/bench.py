@@ -234,9 +234,14 @@ def models_folder() -> Path:
     return Path(str(files("opconform") / "specs" / "models"))
 
 
+def built_in() -> list[Path]:
+    """Return the models that are measured when none are given; the zoo beside them has `opconform models`."""
+    return sorted(models_folder().glob("digits*.tflite"))
+
+
 def models(plan: Plan) -> Figures:
     """Measure the project's own models: time of an invocation with opening, arena, instructions."""
-    for path in sorted(models_folder().glob("*.tflite")):
+    for path in built_in():
         data = path.read_bytes()
         vectors = random_inputs(read_model(data, path.name), 0, 1)
         for name in OVERHEAD:
@@ -271,7 +276,7 @@ def _meters(stem: str, name: str, meters: Mapping[str, int]) -> Figures:
 
 def boards(plan: Plan) -> Figures:
     """Measure whole models on the boards: flash, arena, stack and instructions, exactly."""
-    rows = board_rows(plan.models, sorted(models_folder().glob("*.tflite"))[: 1 if plan.quick else None], plan.boards)
+    rows = board_rows(plan.models, built_in()[: 1 if plan.quick else None], plan.boards)
     yield from (Figure("boards", *row) for row in rows)
 
 
@@ -283,8 +288,7 @@ def layers(plan: Plan) -> Figures:
 
 def networks(plan: Plan) -> Figures:
     """Measure whole models on lite against XNNPACK."""
-    built_in = sorted(models_folder().glob("*.tflite"))
-    rows = bench_lite.network_rows(plan.models, built_in, plan.quick, plan.seconds)
+    rows = bench_lite.network_rows(plan.models, built_in(), plan.quick, plan.seconds)
     yield from (Figure("networks", *row) for row in rows)
 
 
