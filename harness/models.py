@@ -180,6 +180,10 @@ def _arrays(task: Task) -> Mapping[str, Array]:
     for key in wanted:
         if key not in found:
             raise ModelError(f"{task.data}: has no array {key!r} for task {task.name}; it has: {names}")
+    for key, data in found.items():
+        if data.dtype.kind not in ("iu" if key == task.labels else "fiub") or (key == task.labels and data.ndim != 1):
+            want = "whole numbers, one for each example" if key == task.labels else "numbers"
+            raise ModelError(f"{task.data}: {key!r} is {data.dtype} {list(data.shape)}; {want} are needed")
     lengths = {key: len(data) if data.ndim else 0 for key, data in found.items()}
     if len(set(lengths.values())) > 1 or not all(lengths.values()):
         raise ModelError(f"{task.data}: arrays of different lengths, or empty: {lengths}; one row for each example")
@@ -193,6 +197,12 @@ def _fed(task: Task, key: str, data: Array, tensor: TensorType) -> list[Array]:
         raise ModelError(
             f"{task.data}: an example of {key!r} has the shape {list(data[0].shape)}, a model wants {want}"
         )
-    if tensor.quant is not None and is_integer(tensor.dtype) and data.dtype.kind == "f":
+    dtype = DTYPES[tensor.dtype][0]
+    if tensor.quant is not None and is_integer(tensor.dtype) and data.dtype != dtype:
         data = quantize(data, tensor.quant, tensor.dtype)
-    return [row.reshape(tensor.shape).astype(DTYPES[tensor.dtype][0]) for row in data]
+    held = data.astype(dtype)
+    if dtype.kind in "iub" and not np.array_equal(held, data):
+        raise ModelError(
+            f"{task.data}: {key!r} has numbers that {tensor.dtype} does not hold; store what the model takes"
+        )
+    return [row.reshape(tensor.shape) for row in held]

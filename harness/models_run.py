@@ -32,6 +32,8 @@ Outputs = Sequence[tuple[Array, ...]]
 
 #: Examples whose operators are judged one by one, besides those whose class is another than the reference's.
 LOOKED_INTO, LOOKED_INTO_ON_BOARDS = 4, 1
+#: Of those with another class: where more of them differ, the first show the operator.
+MOST_LOOKED_INTO = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,7 @@ def doubtful(subject: Subject, outputs: Outputs, least: int) -> list[int]:
     gaps = [difference([a], [b]).worst for a, b in zip(right, outputs, strict=True)]
     farthest = sorted(range(len(outputs)), key=lambda n: -gaps[n])[:least]
     other = np.flatnonzero(classes(right) != classes(outputs)) if subject.labels is not None else ()
-    return sorted({*farthest, *(int(n) for n in other)})
+    return sorted({*farthest, *(int(n) for n in other[:MOST_LOOKED_INTO])})
 
 
 def inner_values(executor: Executor, subject: Subject, vectors: Sequence[tuple[Array, ...]]) -> Values | Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from opconform.harness.models import Entry, chosen, held_out, load_zoo, read_ent
 from opconform.harness.models_graph import run_whole, steps_of
 from opconform.harness.models_run import Finding, examine, judge_step
 from opconform.harness.models_unit import Amount, Models
+from opconform.harness.numerics import quantize
 from opconform.harness.registry import resolve
 from opconform.harness.runner import load_oracle
 from opconform.harness.spec_load import load_all
@@ -269,6 +271,38 @@ def test_data_that_does_not_fit_a_model_is_refused(tmp_path: Path, change: dict[
     with pytest.raises(ModelError) as error:
         held_out(one.task, read_entry(one), 4)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"y": np.eye(3)[[0, 1]]}, "'y' is float64 [2, 3]; whole numbers, one for each example are needed"),
+        ({"x": np.array(["a", "b"])}, "'x' is <U1 [2]; numbers are needed"),
+        ({"y": np.array([1, 2, 3])}, "arrays of different lengths, or empty: {'x': 2, 'y': 3}"),
+        ({"x": np.zeros((0, 8, 8, 1)), "y": np.zeros(0, np.int64)}, "arrays of different lengths, or empty"),
+    ],
+)
+def test_arrays_that_no_examples_can_be_read_from_are_refused(
+    tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    one = load_zoo(own_zoo(tmp_path)).models["m"]
+    np.savez(one.task.data, **({"x": np.zeros((2, 8, 8, 1), np.float32), "y": np.array([0, 1])} | change))
+    with pytest.raises(ModelError) as error:
+        held_out(one.task, read_entry(one), 4)
+    assert said in str(error.value)
+
+
+def test_data_is_quantized_unless_it_has_the_dtype_of_the_input(tmp_path: Path) -> None:
+    view = read_entry(entry("dense_int8"))
+    quant = view.tensors[view.inputs[0]].quant
+    assert quant is not None
+    for stored, fed in ((np.ones, quantize(np.ones(1), quant, "int8")[0]), (np.zeros, quant.zero_point[0])):
+        task = replace(entry("dense_int8").task, data=tmp_path / "d.npz", labels="")
+        for dtype in (np.float32, np.uint8):
+            np.savez(task.data, x=stored((2, 8, 8, 1), dtype))
+            assert {int(q) for q in held_out(task, view, 2).vectors[0][0].reshape(-1)} == {int(fed)}
+        np.savez(task.data, x=np.full((2, 8, 8, 1), -7, np.int8))
+        assert {int(q) for q in held_out(task, view, 2).vectors[0][0].reshape(-1)} == {-7}
 
 
 @pytest.mark.parametrize("damage", [b"", b"no archive", b"PK\x03\x04 cut off"])
