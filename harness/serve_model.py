@@ -66,7 +66,10 @@ def unique(names: Sequence[str], kind: str) -> list[str]:
     """Return a name for each tensor: its own, with its position where it is empty or taken."""
     found: list[str] = []
     for position, name in enumerate(names):
-        found.append(name if name and name not in found else f"{name or kind}_{position}")
+        chosen = name if name and name not in found else f"{name or kind}_{position}"
+        while chosen != name and (chosen in found or chosen in names):
+            chosen += "_"
+        found.append(chosen)
     return found
 
 

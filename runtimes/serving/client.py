@@ -46,6 +46,7 @@ class Serving:
         self._asked = parse_address(at or "v2-binary")
         self._address: Address | None = self._asked if self._asked.host else None
         self._client: Client | None = None
+        self._server: local.LocalServer | None = None
         self._guest = bool(self._asked.host)  # one that leaves nothing behind; the own server ends with this process
         self._name = ""  # that models have on the server, one after the other
         self._only: bytes | None = None  # the model that ?model= was taken for
@@ -72,7 +73,8 @@ class Serving:
         if self._asked.host:
             find_server(self._asked)
         else:
-            self._address = local.start().address(self._asked)
+            self._server = local.start()
+            self._address = self._server.address(self._asked)
 
     def open(self, model: bytes) -> ServingSession:
         """Bring a model to the server, or take the one that the address names. Raises RuntimeFailure."""

@@ -17,7 +17,7 @@ import pytest
 from opconform.harness import registry, serve_load
 from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
 from opconform.harness.isolate import InProcess
-from opconform.harness.model import Array, Declined, Lost, Produced, Rejected
+from opconform.harness.model import Array, Crashed, Declined, Lost, Produced, Rejected
 from opconform.harness.spec_load import spec_folder
 from opconform.runtimes.serving import Serving, local, tensors
 from opconform.runtimes.serving.address import parse_address
@@ -306,6 +306,26 @@ def test_more_models_than_it_may_hold_are_refused_and_a_model_may_be_replaced(se
             client.unload(name)
         client.close()
     lives(server)
+
+
+def test_a_server_that_was_killed_is_replaced_when_the_next_model_comes() -> None:
+    needed()
+    runtime = Serving("grpc")
+    executor = InProcess(runtime)
+    first = bits_of(executor.execute(DIGITS.read_bytes(), [[image(DIGITS)]]))
+    assert runtime._server is not None
+    runtime._server.process.kill()
+    runtime._server.process.wait()
+    assert isinstance(executor.run([[image(DIGITS)]]), Crashed), "what was under way is lost, and said so"
+    assert bits_of(executor.execute(DIGITS.read_bytes(), [[image(DIGITS)]])) == first
+    runtime._server.stop()
+
+
+def test_tensors_without_a_name_of_their_own_get_one() -> None:
+    needed()
+    from opconform.harness.serve_model import unique
+
+    assert unique(["", "a", "a", "a_2", ""], "input") == ["input_0", "a", "a_2_", "a_2", "input_4"]
 
 
 def test_the_server_listens_on_loopback_alone(server: local.LocalServer) -> None:
