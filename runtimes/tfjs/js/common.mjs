@@ -10,6 +10,11 @@ export function declined(what) {
   throw new WireError(UNSUPPORTED, `TensorFlow.js has no ${what}`);
 }
 
+/** Refuse bools of a kernel that on wasm moves four bytes for each, over the tensors and the heap that lie behind. */
+export function notBoolOnWasm(tf, dtype, what) {
+  if (dtype === "bool" && tf.getBackend() === "wasm") declined(`${what} of bools on wasm that keeps to its tensors`);
+}
+
 /** Throw: no .tflite file may say this. TensorFlow.js has functions, no files, so it is asked here. */
 export function invalid(what) {
   throw new WireError(INVALID_MODEL, what);

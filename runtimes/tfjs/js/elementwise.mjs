@@ -5,7 +5,7 @@
  * tensor or a list. Where several functions are composed, they are exact or within the bounds of any one of them.
  */
 
-import {axisOf, declined, ints, invalid, outOfRange, scalar} from "./common.mjs";
+import {axisOf, declined, ints, invalid, notBoolOnWasm, outOfRange, scalar} from "./common.mjs";
 
 /** Apply a fused activation. */
 export function activated(tf, x, activation) {
@@ -110,11 +110,11 @@ function broadcast(tf, a, b) {
   return [tf.add(a, zeros), tf.add(b, zeros)];
 }
 
-/** Slopes are as many as the input has, or fewer. */
+/** Slopes are repeated along the input, never the input along the slopes. */
 function prelu(tf, [x, slopes]) {
-  const y = tf.prelu(x, slopes);
-  if (y.size > x.size) invalid(`[${slopes.shape}] slopes for [${x.shape}]`);
-  return y;
+  const fits = [...slopes.shape].reverse().every((size, n) => size === 1 || size === x.shape.at(-1 - n));
+  if (!fits || slopes.shape.length > x.shape.length) invalid(`[${slopes.shape}] slopes for [${x.shape}]`);
+  return tf.prelu(x, slopes);
 }
 
 /** How many boundaries are at or below each element. */
@@ -122,6 +122,11 @@ function bucketized(tf, [x], options) {
   const edges = options.boundaries ?? [];
   if (edges.some((edge, n) => edge < edges[n - 1])) invalid("the boundaries are not sorted");
   return tf.reshape(tf.upperBound(tf.tensor1d(edges), tf.cast(tf.reshape(x, [x.size]), "float32")), x.shape);
+}
+
+function selected(tf, [condition, a, b]) {
+  notBoolOnWasm(tf, a.dtype, "SELECT_V2");
+  return tf.where(condition, a, b);
 }
 
 /** Kernels by operator. */
@@ -147,5 +152,5 @@ export const KERNELS = {
   PRELU: prelu,
   RELU_0_TO_1: (tf, [x]) => tf.clipByValue(x, 0, 1),
   RELU_N1_TO_1: (tf, [x]) => tf.clipByValue(x, -1, 1),
-  SELECT_V2: (tf, [condition, a, b]) => tf.where(condition, a, b),
+  SELECT_V2: selected,
 };

@@ -1,6 +1,6 @@
 /** Operators that move, cut, join and pick elements. */
 
-import {axisOf, declined, ints, invalid, outOfRange, pairs, room, scalar} from "./common.mjs";
+import {axisOf, declined, ints, invalid, notBoolOnWasm, outOfRange, pairs, room, scalar} from "./common.mjs";
 
 /** A size of -1 is all that is left; tf.slice takes no scalars. */
 function slice(tf, [x, begin, size]) {
@@ -18,6 +18,7 @@ function strided(tf, [x, begin, end, strides], options) {
 /** tf.oneHot wants two classes or more and puts them last: what is too much is cut off, and the axis brought home. */
 function oneHot(tf, [indices, depth, on, off], options) {
   const rank = indices.shape.length, classes = scalar(depth), last = tf.range(0, rank, 1, "int32").arraySync();
+  notBoolOnWasm(tf, on.dtype, "ONE_HOT");
   room([...indices.shape, classes]);
   const all = tf.oneHot(indices, Math.max(2, classes), scalar(on), scalar(off), on.dtype);
   const hot = classes < 2 ? tf.slice(all, Array(rank + 1).fill(0), [...indices.shape, classes]) : all;
@@ -70,9 +71,16 @@ function squeezed(tf, [x], options) {
 }
 
 function reversed(tf, [x, axes]) {
+  notBoolOnWasm(tf, x.dtype, "REVERSE_V2");
   const along = ints(axes).map((axis) => axisOf(axis, x.shape.length));
   if (new Set(along).size !== along.length) invalid(`axes ${along} are not different`);
   return tf.reverse(x, along);
+}
+
+function transposed(tf, [x, order]) {
+  const axes = ints(order).map((axis) => axisOf(axis, x.shape.length));
+  if (new Set(axes).size !== x.shape.length || axes.length !== x.shape.length) invalid(`${axes} are not all axes of [${x.shape}]`);
+  return tf.transpose(x, axes);
 }
 
 function range(tf, [start, limit, delta]) {
@@ -109,6 +117,7 @@ function lookedUp(tf, [ids, table]) {
 
 /** A condition of one axis picks rows. */
 function select(tf, [condition, a, b]) {
+  notBoolOnWasm(tf, a.dtype, "SELECT");
   const rows = condition.shape.length === 1 && a.shape.length > 1;
   if (![[], a.shape.slice(0, 1), a.shape].some((shape) => shape.join() === condition.shape.join())) {
     invalid(`a condition of [${condition.shape}] for [${a.shape}]`);
@@ -131,7 +140,7 @@ function dilated(tf, [x, steps, fill]) {
 
 /** Where the update lies, it is taken; a start that leaves no room for it is moved. */
 function updated(tf, [x, update, start]) {
-  if (x.dtype === "bool") { // tf.where picks no bools on wasm
+  if (x.dtype === "bool") { // tf.where of bools: see notBoolOnWasm
     return tf.cast(updated(tf, [tf.cast(x, "int32"), tf.cast(update, "int32"), start]), "bool");
   }
   const rank = x.shape.length;
@@ -225,7 +234,7 @@ export const KERNELS = {
   STRIDED_SLICE: strided,
   TILE: tiled,
   TOPK_V2: topk,
-  TRANSPOSE: (tf, [x, order]) => tf.transpose(x, ints(order).map((axis) => axisOf(axis, x.shape.length))),
+  TRANSPOSE: transposed,
   UNIQUE: unique,
   UNPACK: unpacked,
 };

@@ -132,7 +132,7 @@ function agree(op, value, tensor) {
 }
 
 /** A computed tensor as the wire takes it; its own dtype speaks, not the model's. */
-function encoded(value) {
+export function encoded(value) {
   const [code, ArrayType] = DTYPES[value.dtype];
   const data = value.dataSync();
   if (data.length !== value.size) throw new Error(`TensorFlow.js gives ${data.length} numbers for [${value.shape}]`);
