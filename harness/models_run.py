@@ -121,18 +121,27 @@ def examine(subject: Subject, seat: Seat, oracle: Oracle, examples: int) -> Find
     outcome = answers(seat.executor, subject.view, subject.view.data, vectors)
     seconds = time.perf_counter() - started
     if not isinstance(outcome, Produced):
-        return _without_answer(outcome, seat)
+        return _without_answer(subject, outcome, seat)
     scores = score(subject, outcome.outputs)
     verdict, step, known = judge_operators(subject, seat, oracle, outcome.outputs)
     expected = True if verdict.kind == "pass" else known.because if known else False
     return Finding(verdict, expected, scores, step.label if step else "", known, outcome.meters, seconds)
 
 
-def _without_answer(outcome: Outcome, seat: Seat) -> Finding:
+def _without_answer(subject: Subject, outcome: Outcome, seat: Seat) -> Finding:
+    """Say what it means that a model is not answered; a deviation that is known of one of its operators explains it."""
     verdict, why = unanswered(outcome), ""
     if isinstance(outcome, Declined):
         why = outcome.why if outcome.no_memory else "" if seat.handle.manifest.rows else "declares no rows"
-    return Finding(verdict, why or False, Scores(0))
+    explained = ((step, _known(seat, case_of(step, ()), verdict)) for step in subject.steps if not step.why)
+    step, known = next(((step, known) for step, known in explained if known), (None, None))
+    if why or known is None or step is None:
+        return Finding(verdict, why or False, Scores(0))
+    return Finding(verdict, known.because, Scores(0), step.label, known)
+
+
+def _known(seat: Seat, case: Case, verdict: Verdict) -> Expectation | None:
+    return explain(seat.expectations, seat.handle.name, seat.handle.at, case, verdict.kind, verdict.clause)
 
 
 def score(subject: Subject, outputs: Outputs) -> Scores:
@@ -167,7 +176,7 @@ def judge_operators(
         verdict, case = judge_step(step, oracle, inner, seat.handle.manifest.arithmetic)
         if verdict.kind == "pass" or case is None:
             continue
-        known = explain(seat.expectations, seat.handle.name, seat.handle.at, case, verdict.kind, verdict.clause)
+        known = _known(seat, case, verdict)
         if known is None:
             return verdict, step, None
         first = first if first[1] else (verdict, step, known)

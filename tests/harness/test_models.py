@@ -145,6 +145,16 @@ def test_a_known_deviation_of_a_row_explains_the_same_one_in_a_model(tmp_path: P
     assert finding.known is not None
 
 
+def test_a_refusal_that_is_known_of_an_operator_explains_that_of_a_model_with_it(tmp_path: Path) -> None:
+    known = "- {case: SOFTMAX/float32, expect: declined, because: it has no exponentials}\n"
+    (tmp_path / "softmax.yaml").write_text(known)
+    plain = seat("Refusing")
+    knowing = Seat(plain.handle, plain.executor, load_expectations("fake", tmp_path))
+    finding = examine(zoo_of(8).subject(entry("dense_float32")), knowing, oracle(), 8)
+    assert (finding.verdict.kind, finding.expected) == ("declined", "it has no exponentials")
+    assert finding.operator.endswith("SOFTMAX/float32")
+
+
 def test_a_model_with_memory_starts_anew_with_every_example() -> None:
     model = next(name for name in MODELS if read_entry(entry(name)).variables)
     view = read_entry(entry(model))
