@@ -18,14 +18,15 @@ import pytest
 import yaml
 
 from opconform.harness import zoo_tensorflow
-from opconform.harness.flatread import ModelView
+from opconform.harness.flatread import ModelView, read_model
 from opconform.harness.isolate import Executor, connect
 from opconform.harness.model import Array, Produced
 from opconform.harness.models import FORMATS, held_out, load_zoo, read_entry, zoo_file
 from opconform.harness.registry import resolve
 from opconform.harness.wholemodel import answers
 from opconform.harness.yamlish import load
-from opconform.harness.zoo_tensorflow_networks import FAMILIES, TASKS
+from opconform.harness.zoo_tensorflow_convert import convert_all
+from opconform.harness.zoo_tensorflow_networks import FAMILIES, TASKS, train
 
 ENTRIES = load_zoo(zoo_file()).models
 INTEGER = [name for name, entry in ENTRIES.items() if entry.format in ("int8", "int16x8")]
@@ -225,3 +226,18 @@ def test_training_twice_gives_the_same_bytes_and_a_zoo_that_passes_the_check(tmp
     assert set(first) == {"zoo.yaml", "tumours_held_out.npz", *(f"zoo_{FAST}_{form}.tflite" for form in FORMATS)}
     assert first == second
     assert zoo_tensorflow.check(tmp_path / "first") == []
+
+
+@pytest.mark.parametrize("family", ["recurrent", "depthwise"])
+def test_a_converted_network_answers_as_keras_does(family: str, tf: Any) -> None:
+    network, data = train(family, seed=1, epochs=1).network, TASKS["digits"]()
+    model = convert_all(tf, network, data.inputs)["float32"]
+    executor = connect(resolve("litert@ref"))
+    try:
+        outcome = answers(executor, read_model(model, family), model, [(row[None],) for row in data.held_inputs[:32]])
+    finally:
+        executor.close()
+    assert isinstance(outcome, Produced), outcome
+    want = network.predict(data.held_inputs[:32], verbose=0)
+    np.testing.assert_allclose(np.concatenate([answer[0] for answer in outcome.outputs]), want, atol=1e-5)
+    assert np.ptp(want, axis=0).max() > 0.01
