@@ -6,8 +6,9 @@ is started. Rows of float32, int32 and bool only: TensorFlow.js has no other num
 
 from __future__ import annotations
 
-from opconform.harness.runtime import Manifest, Session, Unavailable
-from opconform.runtimes.tfjs.engine import engine
+from opconform.harness.runtime import Manifest, Session, Trainer, Unavailable
+from opconform.runtimes.tfjs.engine import engine, trainer_engine
+from opconform.runtimes.tfjs.training import NodeTrainer
 from opconform.targets.javascript.transport import Pages
 from opconform.targets.javascript.workers import chromium_command, node_command
 
@@ -30,6 +31,12 @@ class Tfjs:
         """Return the transport of a page, None for Node. Raises Unavailable with what is missing."""
         where, _, backend = (target or self._target).partition("-")
         return Pages(chromium_command(engine(), f"tfjs@{target}", backend)) if where == "chromium" else None
+
+    def trainer(self) -> Trainer:
+        """Return what trains in Node (harness/runtime.py, Trains). Raises Unavailable as command does, and in pages."""
+        if not self._target.startswith("node-"):
+            raise Unavailable(f"tfjs@{self._target} is trained in Node: ask tfjs@node-cpu or tfjs@node-wasm")
+        return NodeTrainer(node_command(trainer_engine(), f"tfjs@{self._target}", self._target.removeprefix("node-")))
 
     def command(self, target: str) -> list[str]:
         """Return the command line of a worker in Node. Raises Unavailable with what is missing."""

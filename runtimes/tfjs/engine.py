@@ -16,9 +16,18 @@ _TABLES = ("MODEL", "OPERATOR_CODE", "SUBGRAPH", "TENSOR", "QUANTIZATION", "OPER
 
 
 def engine() -> Engine:
-    """Return the engine of tfjs."""
+    """Return the engine of tfjs that runs models."""
+    return _engine("engine.mjs")
+
+
+def trainer_engine() -> Engine:
+    """Return the engine of tfjs that trains."""
+    return _engine("trainer.mjs")
+
+
+def _engine(module: str) -> Engine:
     sources = package_folder("runtimes", "tfjs", "js")
-    return Engine(sources / "engine.mjs", Packages("tfjs", sources, {"schema.json": _schema_text()}, GET))
+    return Engine(sources / module, Packages("tfjs", sources, {"schema.json": _schema_text()}, GET))
 
 
 def _schema_text() -> str:
