@@ -90,9 +90,7 @@ def _vector_env(built: Built, vector: Sequence[Array]) -> Mapping[str, Any]:
         if slot.role == "input":
             view, data = env.get(slot.tensor.name), next(fed)
             if isinstance(view, SlotView):
-                env[slot.tensor.name] = SlotView(
-                    view.dtype, view.shape, view.scale, view.zero_point, real_value(data, slot.tensor)
-                )
+                env[slot.tensor.name] = view.with_values(real_value(data, slot.tensor))
     return env
 
 

@@ -21,7 +21,11 @@ class SlotView:
     shape: Shape
     scale: Any = 0.0  # float, or array of per-axis scales
     zero_point: Any = 0
-    values: Array | None = None
+    values: Array | Callable[[], Array] | None = None  # a function where it takes time: few expressions look at values
+
+    def with_values(self, values: Array | Callable[[], Array]) -> SlotView:
+        """Return the view of a slot that is filled."""
+        return SlotView(self.dtype, self.shape, self.scale, self.zero_point, values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +198,10 @@ def _one_slice(s: Slices, i: int) -> Any:
 
 
 def _finite(view: SlotView) -> Array:
-    found = np.asarray(view.values if view.values is not None else [0.0])
-    values: Array = np.asarray(np.abs(found) if found.dtype.kind == "c" else found, dtype=np.float64)
-    return values[np.isfinite(values)]
+    values = view.values() if callable(view.values) else view.values
+    found = np.asarray(values if values is not None else [0.0])
+    numbers: Array = np.asarray(np.abs(found) if found.dtype.kind == "c" else found, dtype=np.float64)
+    return numbers[np.isfinite(numbers)]
 
 
 def span(view: SlotView) -> float:

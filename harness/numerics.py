@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ class Undecided(Exception):
 Rescale = Callable[[Array, Any], Array]
 
 
+@cache
 def integer_range(dtype: str) -> tuple[int, int]:
     """Return the least and the largest value of an integer dtype."""
     if dtype == "int4":
@@ -45,6 +47,7 @@ def integer_range(dtype: str) -> tuple[int, int]:
     return int(info.min), int(info.max)
 
 
+@cache
 def is_integer(dtype: str) -> bool:
     """Tell whether a dtype name is an integer one (bool is not)."""
     return bool(np.issubdtype(DTYPES[dtype][0], np.integer))

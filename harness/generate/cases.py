@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -79,7 +79,9 @@ def build_legal(
     inputs, vectors = fill_inputs(spec, row, resolved, env, drawn)
     attributes = {a.name: env[a.name] for a in spec.attributes}
     ideals = run_reference(spec, inputs, vectors, attributes, kernel)
-    env |= {name: replace(view, values=_real(inputs, vectors, name)) for name, view in resolved.views.items()}
+    env |= {
+        name: view.with_values(cache(partial(_real, inputs, vectors, name))) for name, view in resolved.views.items()
+    }
     outputs = make_outputs(spec, row, env, ideals, source, drawn.ties)
     env |= {t.name.removesuffix("#0"): view_of(t) for t in outputs}
     for require in spec.require:

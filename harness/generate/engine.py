@@ -119,8 +119,8 @@ def _covering(spec: OpSpec, row: str, kernel: Kernel, tier: Tier, seed_: int) ->
 
 
 def _invalid(spec: OpSpec, row: str, kernel: Kernel, tier: Tier, seed_: int) -> Iterator[Built]:
-    for position in range(len(spec.invalid)):
-        for number in range(tier.invalid):
+    for position, invalid in enumerate(spec.invalid):
+        for number in range(tier.invalid if invalid.clause.applies(row) else 0):
             request = Request(FIRST_INVALID + position, vectors=1)
             built = attempt(spec, row, kernel, request, _stream(spec, row, seed_, 2, position, number))
             if built is not None:
@@ -139,6 +139,22 @@ def _decisions(data: bytes) -> Source:
     return Source(pick)
 
 
+def _strings(number: int, seed_: int) -> list[bytes]:
+    """Return up to `number` strings of bytes that hypothesis draws: what becomes of one has no say in the next."""
+    found: list[bytes] = []
+
+    @seed(seed_)
+    @settings(
+        max_examples=number, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+    )
+    @given(st.binary(min_size=_BYTES, max_size=_BYTES))
+    def collect(data: bytes) -> None:
+        found.append(data)
+
+    collect()
+    return found
+
+
 def drawn_by_hypothesis(
     spec: OpSpec, row: str, kernel: Kernel, tier: Tier, seed_: int, discards: Counter[str] | None = None
 ) -> list[Built]:
@@ -150,25 +166,12 @@ def drawn_by_hypothesis(
     """
     found: list[Built] = []
     classes = classes_of(spec, row)
-
-    @seed(zlib.crc32(f"{seed_}/{spec.op}/{row}".encode()))
-    @settings(
-        max_examples=max(tier.random * MOST_ROWS // max(len(spec.rows), MOST_ROWS), tier.random // LEAST_PART),
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(st.binary(min_size=_BYTES, max_size=_BYTES))
-    def collect(data: bytes) -> None:
-        source = _decisions(data)
+    number = max(tier.random * MOST_ROWS // max(len(spec.rows), MOST_ROWS), tier.random // LEAST_PART)
+    for data in _strings(number, zlib.crc32(f"{seed_}/{spec.op}/{row}".encode())):
         request = Request(vectors=tier.vectors, value_class=classes[len(found) % len(classes)])
         try:
-            found.append(build(spec, row, source, kernel, request))
-        except Discard as discard:
-            # Not rejected: hypothesis would draw ten times as often to make up for it.
+            found.append(build(spec, row, _decisions(data), kernel, request))
+        except Discard as discard:  # not replaced: hypothesis would draw ten times as often to make up for it
             if discards is not None:
                 discards[discard.label] += 1
-
-    collect()
     return found
