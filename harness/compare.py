@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,7 @@ class Judge:
         return self.built.case
 
 
+@lru_cache(maxsize=1024)
 def tolerance_of(spec: OpSpec, row: str, output: str) -> Tolerance:
     """Return the rule of one output of a row."""
     rules = spec.tolerance[row]
@@ -68,17 +70,18 @@ def make_judge(spec: OpSpec, built: Built, kernel: Kernel, exact: tuple[tuple[Ar
     fed = {slot.tensor.name for slot in case.inputs if slot.role == "input"}
     sees_values = any(part and part.names & fed for rule in rules for part in (rule.limit, rule.floor))
     spreads = {id(rule): spread_of(built, rule, kernel) for rule in rules if rule.kind == "spread"}
+    settled = not sees_values and all(rule.kind not in ("bound", "spread") for rule in rules)
     for index, vector in enumerate(case.vectors):
-        env = _vector_env(built, vector) if sees_values else built.env
-        ideal = built.ideals[index]
-        limits.append(
-            tuple(
+        if not (settled and index):  # else every vector has what the first one has
+            env = _vector_env(built, vector) if sees_values else built.env
+            limit = tuple(
                 spreads[id(rule)][index][o] if rule.kind == "spread" else _limit(rule, env, built, vector, kernel, o)
                 for o, rule in enumerate(rules)
             )
-        )
-        floors.append(tuple(float(rule.floor(env)) if rule.floor else 0.0 for rule in rules))
-        wanted.append(tuple(wanted_in(i, t) for i, t in zip(ideal, case.outputs, strict=True)))
+            floor = tuple(float(rule.floor(env)) if rule.floor else 0.0 for rule in rules)
+        limits.append(limit)
+        floors.append(floor)
+        wanted.append(tuple(wanted_in(i, t) for i, t in zip(built.ideals[index], case.outputs, strict=True)))
     return Judge(spec, built, tuple(limits), tuple(floors), tuple(wanted), exact)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from opconform.harness.generate import structure
@@ -25,9 +26,7 @@ def exercised(spec: OpSpec, case: Case) -> Iterable[str]:
     if case.violates:
         yield case.violates
         return
-    for clause in spec.clauses:
-        if clause.kind in ("require", "tolerance") and clause.applies(case.row):
-            yield clause.label
+    yield from _always(spec, case.row)
     known = {**case.symbols, **case.attributes}
     roles = {slot.tensor.name: slot.role for slot in case.inputs}
     for name, values in structure.factors(spec, case.row).items():
@@ -35,6 +34,12 @@ def exercised(spec: OpSpec, case: Case) -> Iterable[str]:
         value = roles.get(slot) == what if what else known.get(name)
         if value in values:
             yield f"{name}={value}"
+
+
+@lru_cache(maxsize=256)
+def _always(spec: OpSpec, row: str) -> tuple[str, ...]:
+    """Return the clauses that every legal case of a row exercises."""
+    return tuple(c.label for c in spec.clauses if c.kind in ("require", "tolerance") and c.applies(row))
 
 
 def coverage_line(spec: OpSpec, row: str, counts: Mapping[str, int]) -> dict[str, object]:

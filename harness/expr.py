@@ -123,7 +123,7 @@ def _binary(kind: type[ast.operator], left: Compiled, right: Compiled) -> Compil
 
 
 def _power(base: Any, exponent: Any) -> Any:
-    if np.max(np.abs(exponent)) > _LARGEST:
+    if (abs(exponent) if isinstance(exponent, int) else np.max(np.abs(exponent))) > _LARGEST:
         raise ValueError(f"exponent {exponent} is above {_LARGEST}")
     if isinstance(base, int) and base.bit_length() * abs(exponent) > 16 * _LARGEST:
         raise ValueError(f"a power of more than {16 * _LARGEST} bits")
@@ -151,9 +151,14 @@ def _comparison(node: ast.Compare, text: str, names: set[str]) -> Compiled:
 
     def compare(env: Env) -> bool:
         values = [operand(env) for operand in operands]
-        return all(np.all(test(a, b)) for test, a, b in zip(tests, values, values[1:], strict=False))
+        return all(_holds(test(a, b)) for test, a, b in zip(tests, values, values[1:], strict=False))
 
     return compare
+
+
+def _holds(found: Any) -> bool:
+    """Tell whether a comparison holds, for every element where arrays were compared."""
+    return found if isinstance(found, bool) else bool(np.all(found))
 
 
 def _call(name: str, args: list[ast.expr], text: str, names: set[str]) -> Compiled:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from opconform.harness import schema
-from opconform.harness.flatwriter import REFERENCE, Block, Several, Table, scalar, string, vector, write
+from opconform.harness.flatwriter import REFERENCE, Block, Several, Table, integers, scalar, string, vector, write
 from opconform.harness.model import DTYPES, Array, Quant, Shape, Sparsity
 from opconform.harness.sparse import Level, compress
 
@@ -79,8 +79,8 @@ def write_model(graphs: Sequence[Graph], description: str = "opconform") -> byte
     return write(root, schema.FILE_IDENTIFIER)
 
 
-def _vector(values: Sequence[Any], dtype: type[np.generic]) -> Block:
-    array = np.asarray(values, dtype=dtype)
+def _float32s(values: Sequence[float]) -> Block:
+    array = np.asarray(values, dtype=np.float32)
     return vector(array.tobytes(), array.size, array.itemsize)
 
 
@@ -105,8 +105,8 @@ def _subgraph(graph: Graph, buffers: list[bytes], codes: dict[tuple[int, str, in
     return Table(
         (
             (slots["tensors"], REFERENCE, Several([_tensor(tensor, buffers) for tensor in graph.tensors])),
-            (slots["inputs"], REFERENCE, _vector(graph.inputs, np.int32)),
-            (slots["outputs"], REFERENCE, _vector(graph.outputs, np.int32)),
+            (slots["inputs"], REFERENCE, integers(graph.inputs)),
+            (slots["outputs"], REFERENCE, integers(graph.outputs)),
             (slots["operators"], REFERENCE, Several([_operator(node, codes) for node in graph.nodes])),
             (slots["name"], REFERENCE, string(graph.name)),
         )
@@ -123,7 +123,7 @@ def _tensor(tensor: TensorDef, buffers: list[bytes]) -> Table:
         levels, buffers[buffer] = _sparse(tensor, tensor.sparsity)
     return Table(
         (
-            (slots["shape"], REFERENCE, _vector(tensor.shape, np.int32)),
+            (slots["shape"], REFERENCE, integers(tensor.shape)),
             *scalar(slots["type"], "b", DTYPES[tensor.dtype][1], 0),
             *scalar(slots["buffer"], "I", buffer, 0),
             (slots["name"], REFERENCE, string(tensor.name)),
@@ -142,8 +142,8 @@ def _sparse(tensor: TensorDef, sparsity: Sparsity) -> tuple[tuple[Stored, ...], 
     slots = schema.SPARSITY
     table = Table(
         (
-            (slots["order"], REFERENCE, _vector(sparsity.order, np.int32)),
-            (slots["blocks"], REFERENCE, _vector([axis for axis, _ in sparsity.blocks], np.int32)),
+            (slots["order"], REFERENCE, integers(sparsity.order)),
+            (slots["blocks"], REFERENCE, integers([axis for axis, _ in sparsity.blocks])),
             (slots["levels"], REFERENCE, Several([_level(level) for level in levels])),
         )
     )
@@ -165,7 +165,7 @@ def _level(level: Level) -> Table:
 
 
 def _indices(kind: int, place: int, numbers: Sequence[int]) -> tuple[Stored, ...]:
-    return ((kind, "B", schema.INT32_VECTOR), (place, REFERENCE, Table(((0, REFERENCE, _vector(numbers, np.int32)),))))
+    return ((kind, "B", schema.INT32_VECTOR), (place, REFERENCE, Table(((0, REFERENCE, integers(numbers)),))))
 
 
 def _raw(tensor: TensorDef) -> bytes:
@@ -194,8 +194,8 @@ def _quantization(quant: Quant) -> Table:
     slots = schema.QUANTIZATION
     return Table(
         (
-            (slots["scale"], REFERENCE, _vector(quant.scale, np.float32)),
-            (slots["zero_point"], REFERENCE, _vector(quant.zero_point, np.int64)),
+            (slots["scale"], REFERENCE, _float32s(quant.scale)),
+            (slots["zero_point"], REFERENCE, integers(quant.zero_point, "q")),
             *scalar(slots["quantized_dimension"], "i", quant.axis, 0),
         )
     )
@@ -208,11 +208,11 @@ def _operator(node: Node, codes: dict[tuple[int, str, int], int]) -> Table:
     return Table(
         (
             *scalar(slots["opcode_index"], "I", number, 0),
-            (slots["inputs"], REFERENCE, _vector(node.inputs, np.int32)),
-            (slots["outputs"], REFERENCE, _vector(node.outputs, np.int32)),
+            (slots["inputs"], REFERENCE, integers(node.inputs)),
+            (slots["outputs"], REFERENCE, integers(node.outputs)),
             *(_union(table, node.options) if table else ()),
             *_bytes(slots["custom_options"], node.custom_options),
-            *(((slots["intermediates"], REFERENCE, _vector(node.intermediates, np.int32)),) * bool(node.intermediates)),
+            *(((slots["intermediates"], REFERENCE, integers(node.intermediates)),) * bool(node.intermediates)),
         )
     )
 
@@ -256,9 +256,9 @@ def _option(field_: schema.Field, value: Any) -> tuple[Stored, ...]:
         case "string":
             return ((slot, REFERENCE, string(value)),)
         case "int32s":
-            return ((slot, REFERENCE, _vector(value, np.int32)),)
+            return ((slot, REFERENCE, integers(value)),)
         case "float32s":
-            return ((slot, REFERENCE, _vector(value, np.float32)),)
+            return ((slot, REFERENCE, _float32s(value)),)
         case "dtype":
             return scalar(slot, "b", DTYPES[value][1], default)
         case "int8":

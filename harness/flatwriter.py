@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-_SIZES = {code: struct.calcsize(f"<{code}") for code in "?bBhiIqf"}
 _U32 = struct.Struct("<I")
 #: code of a field that refers to a Block, a Table or Several; all others are those of the struct module
 REFERENCE = "ref"
+_SIZES = {code: struct.calcsize(f"<{code}") for code in "?bBhiIqf"} | {REFERENCE: _U32.size}
 
 
 class Block(NamedTuple):
@@ -38,12 +38,12 @@ class Several(NamedTuple):
 
 
 class _Layout(NamedTuple):
-    """Where the fields of a kind of table stand; `order` is theirs in memory, `references` are index and place."""
+    """Where fields stand: `scalars` are the indices of those in `body`, `references` indices and places of the rest."""
 
     vtable: bytes
     body: struct.Struct
     alignment: int
-    order: tuple[int, ...]
+    scalars: tuple[int, ...]
     references: tuple[tuple[int, int], ...]
 
 
@@ -59,6 +59,11 @@ def vector(data: bytes, count: int, alignment: int) -> Block:
     return Block(_U32.pack(count) + data, alignment)
 
 
+def integers(values: Sequence[int], code: str = "i") -> Block:
+    """Return a vector of integers, whose width is that of a code of the struct module."""
+    return Block(struct.pack(f"<I{len(values)}{code}", len(values), *values), _SIZES[code])
+
+
 def scalar(slot: int, code: str, value: Any, default: Any) -> tuple[tuple[int, str, Any], ...]:
     """Return the field, or nothing where the value is what a reader assumes without it."""
     return () if value == default else ((slot, code, value),)
@@ -71,60 +76,54 @@ def write(root: Table, identifier: bytes) -> bytes:
     return bytes(out)
 
 
-def _pad(out: bytearray, ahead: int, alignment: int) -> None:
-    """Let what follows `ahead` more bytes stand on a multiple of `alignment`."""
-    if missing := -(len(out) + ahead) % alignment:
-        out += bytes(missing)
-
-
 def _place(out: bytearray, item: Block | Table | Several, vtables: dict[bytes, int]) -> int:
     """Append an item and all that it refers to. Returns where it begins."""
-    if isinstance(item, Table):
-        return _place_table(out, item.fields, vtables)
-    _pad(out, _U32.size, max(item.alignment, 4) if isinstance(item, Block) else 4)
-    at = len(out)
-    if isinstance(item, Block):
+    if type(item) is Block:
+        out += bytes(-(len(out) + _U32.size) % max(item.alignment, 4))
+        at = len(out)
         out += item.data
         return at
-    out += _U32.pack(len(item.items)) + bytes(4 * len(item.items))
-    for place, part in enumerate(item.items, 1):
-        _refer(out, at + 4 * place, part, vtables)
+    return _place_table(out, item, vtables) if type(item) is Table else _place_several(out, item.items, vtables)
+
+
+def _place_several(out: bytearray, items: Sequence[Any], vtables: dict[bytes, int]) -> int:
+    out += bytes(-len(out) % _U32.size)
+    at = len(out)
+    out += _U32.pack(len(items)) + bytes(4 * len(items))
+    for place, item in enumerate(items, 1):
+        _U32.pack_into(out, at + 4 * place, _place(out, item, vtables) - (at + 4 * place))
     return at
 
 
-def _refer(out: bytearray, at: int, item: Any, vtables: dict[bytes, int]) -> None:
-    _U32.pack_into(out, at, _place(out, item, vtables) - at)
-
-
-def _place_table(out: bytearray, fields: Sequence[tuple[int, str, Any]], vtables: dict[bytes, int]) -> int:
-    layout = _layout(tuple([field[:2] for field in fields]))
+def _place_table(out: bytearray, table: Table, vtables: dict[bytes, int]) -> int:
+    slots, codes, values = zip(*table.fields, strict=True) if table.fields else ((), (), ())
+    layout = _layout(slots, codes)
     known = vtables.get(layout.vtable)
     if known is None:
-        _pad(out, 0, 2)
+        out += bytes(-len(out) % 2)
         known = vtables[layout.vtable] = len(out)
         out += layout.vtable
-    _pad(out, 0, layout.alignment)
+    out += bytes(-len(out) % layout.alignment)
     at = len(out)
-    values = [0 if code == REFERENCE else value for _, code, value in fields]
-    out += layout.body.pack(at - known, *[values[index] for index in layout.order])
+    out += layout.body.pack(at - known, *[values[index] for index in layout.scalars])
     for index, place in layout.references:
-        _refer(out, at + place, fields[index][2], vtables)
+        _U32.pack_into(out, at + place, _place(out, values[index], vtables) - (at + place))
     return at
 
 
 @lru_cache(maxsize=1024)
-def _layout(shape: tuple[tuple[int, str], ...]) -> _Layout:
+def _layout(slots: tuple[int, ...], codes: tuple[str, ...]) -> _Layout:
     """Place fields by falling size behind the distance, so that little is lost to alignment."""
-    codes = ["I" if code == REFERENCE else code for _, code in shape]
-    order = sorted(range(len(shape)), key=lambda index: -_SIZES[codes[index]])
-    slots = [0] * (max((slot for slot, _ in shape), default=-1) + 1)
+    order = sorted(range(len(slots)), key=lambda index: -_SIZES[codes[index]])
+    places = [0] * (max(slots, default=-1) + 1)
     body, end = "<i", 4
     for index in order:
         size = _SIZES[codes[index]]
-        body += "x" * (-end % size) + codes[index]
+        body += "x" * (-end % size) + ("4x" if codes[index] == REFERENCE else codes[index])
         end += -end % size + size
-        slots[shape[index][0]] = end - size
-    vtable = struct.pack(f"<{len(slots) + 2}H", 4 + 2 * len(slots), end, *slots)
-    references = tuple((index, slots[slot]) for index, (slot, code) in enumerate(shape) if code == REFERENCE)
+        places[slots[index]] = end - size
+    vtable = struct.pack(f"<{len(places) + 2}H", 4 + 2 * len(places), end, *places)
+    references = tuple((index, places[slot]) for index, slot in enumerate(slots) if codes[index] == REFERENCE)
+    scalars = tuple(index for index in order if codes[index] != REFERENCE)
     alignment = max((_SIZES[code] for code in codes), default=4)
-    return _Layout(vtable, struct.Struct(body), max(alignment, 4), tuple(order), references)
+    return _Layout(vtable, struct.Struct(body), max(alignment, 4), scalars, references)

@@ -27,6 +27,8 @@ FLOATS: Mapping[str, tuple[int, int]] = {
     "float64": (53, -1074),
     "complex64": (24, -149),
 }
+#: The largest number below a half: adding a half itself would round up what is just below a half.
+_BELOW_HALF = 0.5 - 2.0**-54
 _LARGEST = {"float16": 65504.0, "bfloat16": 255 / 256 * 2.0**128, "float64": float(np.finfo(np.float64).max)}
 
 
@@ -75,10 +77,7 @@ def numbers(data: Array) -> Array:
 def round_half_away(x: Array) -> Array:
     """Round to the nearest integer, halves away from zero (C's round)."""
     x = np.asarray(x, dtype=np.float64)
-    whole = np.trunc(x)
-    with np.errstate(invalid="ignore"):  # an infinity stays one, NaN stays NaN
-        # Adding 0.5 would itself round up just below a half.
-        return np.where(np.isfinite(x), whole + np.where(np.abs(x - whole) >= 0.5, np.sign(x), 0.0), x)
+    return np.asarray(np.trunc(x + np.copysign(_BELOW_HALF, x)) + 0.0)  # the last sum makes -0.0 zero
 
 
 def along_axis(values: tuple[float, ...] | tuple[int, ...], axis: int, rank: int) -> Array:
@@ -91,6 +90,8 @@ def along_axis(values: tuple[float, ...] | tuple[int, ...], axis: int, rank: int
 
 def dequantize(q: Array, quant: Quant) -> Array:
     """Return scale * (q - zero_point) in float64 (exact: both factors are short)."""
+    if not quant.per_axis:
+        return np.asarray(quant.scale[0] * (np.asarray(q, dtype=np.float64) - quant.zero_point[0]))
     rank = np.ndim(q)
     scale, zero = along_axis(quant.scale, quant.axis, rank), along_axis(quant.zero_point, quant.axis, rank)
     return np.asarray(scale * (np.asarray(q, dtype=np.float64) - zero))
@@ -101,8 +102,9 @@ def quantize(x: Array, quant: Quant, dtype: str) -> Array:
     rank = np.ndim(x)
     scale, zero = along_axis(quant.scale, quant.axis, rank), along_axis(quant.zero_point, quant.axis, rank)
     low, high = integer_range(dtype)
-    steps = round_half_away(np.asarray(x, dtype=np.float64) / scale)
-    return np.asarray(np.clip(np.nan_to_num(steps + zero, posinf=high, neginf=low), low, high).astype(np.int64))
+    steps = round_half_away(np.asarray(x, dtype=np.float64) / scale) + zero
+    bounded = np.minimum(np.maximum(steps, low), high)
+    return np.where(np.isnan(bounded), 0.0, bounded).astype(np.int64)
 
 
 def largest(dtype: str) -> float:

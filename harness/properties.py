@@ -60,5 +60,5 @@ def allowed_of(
                 size = np.asarray((limit + 0.5) * (max(tensor.quant.scale) if tensor.quant else 1.0))
             case _:
                 size = np.asarray(limit + floor)
-        result.append(np.asarray(np.nan_to_num(size, nan=0.0, posinf=0.0)))
+        result.append(np.asarray(np.where(np.isfinite(size), size, 0.0)))
     return result

@@ -158,9 +158,9 @@ class Law:
     when: Expression | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class OpSpec:
-    """Everything specs/ops/<op>.yaml says."""
+    """Everything specs/ops/<op>.yaml says. Equal to itself alone: it may be the key of a cache."""
 
     op: str
     file: str

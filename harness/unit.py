@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -271,13 +272,14 @@ def run_laws(
     case = judged.case
     if case.classes == ("exhaustive",):
         return
+    slack = cache(partial(_allowed, judged))
     for law in (*spec.laws, *UNIVERSAL):
         if tally.laws[seat.label, law.clause.label] >= tier.laws or not applies(law, case, judged.built.env):
             continue
         if spec.stateful and law.name == "inputs_untouched":
             continue  # an answer that depends on what came before is what state means
         try:
-            subject = Subject(case, outcome.outputs, _allowed(judged), judged.built.env, oracle.kernels)
+            subject = Subject(case, outcome.outputs, slack, judged.built.env, oracle.kernels)
             broken = _try_law(spec, seat, law, subject, model)
         except NotApplicable:
             continue

@@ -49,16 +49,13 @@ class Request:
     canonical: bool = False  # symbols and attributes are those that the spec's costs are measured with
 
 
+@lru_cache(maxsize=256)
 def plans(spec: OpSpec, row: str) -> tuple[Row, ...]:
     """Return the pairwise covering rows of an op's row."""
-    return _plans(id(spec), spec.op, row, tuple((n, tuple(v)) for n, v in structure.factors(spec, row).items()))
+    return covering_rows(structure.factors(spec, row))
 
 
-@lru_cache(maxsize=1024)
-def _plans(identity: int, op: str, row: str, factors: tuple[tuple[str, tuple[Any, ...]], ...]) -> tuple[Row, ...]:
-    return covering_rows(dict(factors))
-
-
+@lru_cache(maxsize=256)
 def classes_of(spec: OpSpec, row: str) -> tuple[str, ...]:
     """Return the value classes that say something for a row."""
     floats = any(is_float(spec.types[row][slot.name]) for slot in spec.inputs if slot.name in spec.types[row])

@@ -21,6 +21,7 @@ class BadCaseId(ValueError):
     """A case id that cannot be read; the message says what is wrong and what an id looks like."""
 
 
+@lru_cache(maxsize=256)
 def fingerprint(spec: OpSpec, row: str) -> str:
     """Return a text of everything that decides how choices become a case of this row."""
     slots = [(s.name, _shape(s), s.constant, s.optional, s.variable, _text(s.value), _text(s.repeat), s.dynamic, _text(s.low), _text(s.high)) for s in (*spec.inputs, *spec.outputs)]  # fmt: skip  # noqa: E501
@@ -63,28 +64,8 @@ def _digits(number: int) -> str:
     return digits or "0"
 
 
-class _Same:
-    """A spec as the key of a cache: equal to itself alone, so that its contents need not be compared."""
-
-    __slots__ = ("spec",)
-
-    def __init__(self, spec: OpSpec) -> None:
-        self.spec = spec
-
-    def __hash__(self) -> int:
-        return id(self.spec)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.spec is self.spec
-
-
-@lru_cache(maxsize=256)
-def _kept_fingerprint(same: _Same, row: str) -> str:
-    return fingerprint(same.spec, row)
-
-
 def _check(spec: OpSpec, row: str, token: str) -> str:
-    crc = zlib.crc32(f"{spec.op}/{row}/{token}/{_kept_fingerprint(_Same(spec), row)}".encode())
+    crc = zlib.crc32(f"{spec.op}/{row}/{token}/{fingerprint(spec, row)}".encode())
     return ALPHABET[crc % 32] + ALPHABET[crc // 32 % 32]
 
 

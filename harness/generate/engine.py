@@ -145,7 +145,11 @@ def _strings(number: int, seed_: int) -> list[bytes]:
 
     @seed(seed_)
     @settings(
-        max_examples=number, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+        max_examples=number,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
     )
     @given(st.binary(min_size=_BYTES, max_size=_BYTES))
     def collect(data: bytes) -> None:

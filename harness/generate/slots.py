@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from opconform.harness.generate import values
 from opconform.harness.generate.quantize import draw_quant
 from opconform.harness.generate.source import Discard, Source
 from opconform.harness.generate.structure import MOST_ELEMENTS
-from opconform.harness.model import DTYPES, Array, Quant, Sparsity, TensorType
+from opconform.harness.model import DTYPES, Array, Quant, Shape, Sparsity, TensorType
 from opconform.harness.numerics import integer_range
 from opconform.harness.spec import OpSpec, QuantRule, Slot
 
@@ -136,6 +137,7 @@ def exists(slot: Slot, spec: OpSpec, row: str, env: Mapping[str, Any]) -> bool:
     return slot.name in spec.types[row] and (slot.only is None or bool(slot.only(env)))
 
 
+@lru_cache(maxsize=256)
 def bare_views(spec: OpSpec, row: str) -> Mapping[str, SlotView]:
     """Return views of all slots that show their dtypes alone: a computed attribute may depend on those."""
     return {name: SlotView(dtype, ()) for name, dtype in spec.types[row].items()}
@@ -177,14 +179,10 @@ def _part(
         role = "input"
     dtype = spec.types[row][slot.name]
     rule = spec.quantization.get(row, {}).get(slot.name)
+    sparsity = None if slot.sparse is None else _sparsity(slot.sparse(seen))
+    quant = None if rule is None else _quant(rule, dtype, shape, seen, source, ties, index, slot)
     name = f"{slot.name}#{index}" if slot.repeat else slot.name
-    tensor = TensorType(name, dtype, shape)
-    if slot.sparse is not None:
-        tensor = replace(tensor, sparsity=_sparsity(slot.sparse(seen)))
-    if rule is not None:
-        quant = _quant(rule, tensor, seen, source, ties, index, slot)
-        tensor = replace(tensor, quant=quant)
-    return Part(slot, tensor, role, rule, index)
+    return Part(slot, TensorType(name, dtype, shape, quant, sparsity=sparsity), role, rule, index)
 
 
 def _sparsity(drawn: Sequence[Any]) -> Sparsity:
@@ -194,14 +192,21 @@ def _sparsity(drawn: Sequence[Any]) -> Sparsity:
 
 
 def _quant(
-    rule: QuantRule, tensor: TensorType, seen: Mapping[str, Any], source: Source, ties: bool, index: int, slot: Slot
+    rule: QuantRule,
+    dtype: str,
+    shape: Shape,
+    seen: Mapping[str, Any],
+    source: Source,
+    ties: bool,
+    index: int,
+    slot: Slot,
 ) -> Quant:
     if rule.kind == "same_as":
         same: SlotView = seen[rule.same_as] if rule.same_as != slot.name or index else seen[slot.name]
         scale = tuple(float(s) for s in np.atleast_1d(np.asarray(same.scale)))
         zero = tuple(int(z) for z in np.atleast_1d(np.asarray(same.zero_point)))
         return Quant(scale, zero)
-    return draw_quant(rule, tensor.dtype, tensor.shape, seen, source, ties)
+    return draw_quant(rule, dtype, shape, seen, source, ties)
 
 
 def view_of(tensor: TensorType) -> SlotView:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from opconform.harness.spec import Attribute, Draw, OpSpec
 MOST_ELEMENTS = 1 << 16
 
 
+@lru_cache(maxsize=256)
 def factors(spec: OpSpec, row: str) -> Mapping[str, Sequence[Any]]:
     """Return what pairwise coverage combines: drawn attributes, choices, optional and either-constant slots."""
     result: dict[str, Sequence[Any]] = {}

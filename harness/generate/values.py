@@ -53,8 +53,8 @@ def fill(
         return parts.view(np.complex64).reshape(shape)
     if is_float(dtype):
         values = _floats(rng, count, value_class, low, high, specials)
-        # A range that is wider than a short float would overflow it; an infinity that was asked for stays one.
-        values = np.where(np.isinf(values), values, np.clip(values, -largest(dtype), largest(dtype)))
+        if max(-low, high) > largest(dtype):  # would overflow; an infinity that was asked for stays one
+            values = np.where(np.isinf(values), values, np.clip(values, -largest(dtype), largest(dtype)))
     else:
         least, most = integer_range(dtype)
         values = _integers(rng, count, value_class, (low, high), (least, most), quant)

@@ -68,7 +68,7 @@ def run(case: Case, function: Function) -> tuple[tuple[Array, ...], ...]:
 
 def broken(name: str, argument: Any, case: Case, function: Function, allowed: float = 0.0) -> Broken | None:
     slack = [[np.asarray(allowed)] for _ in case.vectors]
-    subject = Subject(case, run(case, function), slack, {}, {"HALVE": lambda y: y / 2})
+    subject = Subject(case, run(case, function), lambda: slack, {}, {"HALVE": lambda y: y / 2})
     derive, check = LAWS[name]
     fresh = scribbling() if function.__qualname__.startswith("scribbling") else function
     return check(subject, argument, [run(derived, fresh) for derived in derive(subject, argument)])
@@ -107,7 +107,7 @@ def test_an_inverse_may_need_further_inputs_and_attributes_and_gives_back_every_
     argument = {"op": "PARTED", "of": "x", "then": ["1 + 1"], "options": {"at": "2", "scale": "2"}}
     joined, wrong = np.concatenate([X, B]) * 2, np.concatenate([X, X]) * 2
     for answer, holds in ((joined, True), (wrong, False)):
-        subject = Subject(case, ((answer,),), [[np.asarray(0.0)]], {}, {"PARTED": parted})
+        subject = Subject(case, ((answer,),), lambda: [[np.asarray(0.0)]], {}, {"PARTED": parted})
         found = LAWS["inverse_of"][1](subject, argument, [])
         assert (found is None) == holds
 
@@ -134,7 +134,7 @@ def test_numbers_of_bfloat16_are_found_beside_one_that_is_none(core: SimpleNames
     x = np.array([3.0, np.nan, -2.0, 0.5, np.nan, 1.0] * 8).astype(dtype)
     case = core.case((48,), x=x)
     for answer, holds in ((x[::-1], True), ((x * 2).astype(dtype), False)):
-        subject = Subject(case, ((answer,),), [[np.asarray(0.0)]], {}, {})
+        subject = Subject(case, ((answer,),), lambda: [[np.asarray(0.0)]], {}, {})
         assert (LAWS["subset_of"][1](subject, {"of": "y", "from": "x"}, []) is None) == holds
 
 

@@ -85,6 +85,9 @@ def patches(x: Array, window: Window, fill: float = 0) -> Array:
         outputs, before, after = window_1d(n, k, stride, dilation, window.padding)
         pads.append((before, after))
         index.append(np.arange(outputs)[:, None] * stride + np.arange(k)[None, :] * dilation)
-    padded = np.pad(x, [(0, 0), *pads, (0, 0)], constant_values=fill)
+    (top, bottom), (left, right) = pads
+    batches, height, width, channels = x.shape
+    padded = np.full((batches, top + height + bottom, left + width + right, channels), fill, dtype=x.dtype)
+    padded[:, top : top + height, left : left + width] = x
     rows, columns = index
     return padded[:, rows[:, None, :, None], columns[None, :, None, :], :]

@@ -36,7 +36,7 @@ def constant(value: float, integer_bits: int = 0) -> int:
 
 def shift_left_saturating(x: Array, bits: int) -> Array:
     """Multiply by 2**bits and clamp to int32."""
-    return np.asarray(np.clip(np.asarray(x, dtype=np.int64) << bits, INT32_MIN, INT32_MAX))
+    return np.asarray(np.minimum(np.maximum(np.asarray(x, dtype=np.int64) << bits, INT32_MIN), INT32_MAX))
 
 
 def with_integer_bits(x: Array, old: int, new: int) -> Array:

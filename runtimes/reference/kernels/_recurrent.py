@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -82,11 +83,14 @@ def saturated(x: Ball, low: float, high: float) -> Ball:
 
 def matrix(weights: Array, x: Ball, noise: Noise) -> tuple[Ball, Array]:
     """Return x [B, K] times weights [N, K] transposed, and the sums of magnitudes that roundings are relative to."""
+    value = x.value @ weights.T
+    if noise is SILENT:
+        return exact(value), np.zeros_like(value)
     size = np.abs(weights)
     largest = np.max(np.abs(x.value) + x.error, axis=1, keepdims=True, initial=0.0)
     magnitude = np.abs(x.value) @ size.T
     error = (x.error + noise.operand * largest) @ size.T
-    return Ball(x.value @ weights.T, error), magnitude
+    return Ball(value, error), magnitude
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +125,9 @@ def pre_activation(gate: Gate, x: Ball, aux: Ball | None, h: Ball, cell: Ball | 
     # In integers the bias belongs to the input's part, and every part saturates before it is added.
     first = Ball(parts[0][0].value + inner, parts[0][0].error)
     balls = [saturated(b, -noise.sum_limit, noise.sum_limit) for b in (first, *(ball for ball, _ in parts[1:]))]
-    magnitude = np.abs(inner) + np.sum([size for _, size in parts], axis=0)
-    value = np.sum([b.value for b in balls], axis=0)
-    error = np.sum([b.error + noise.sum + noise.relative * np.abs(b.value) for b in balls], axis=0)
+    magnitude = np.abs(inner) + reduce(np.add, [size for _, size in parts])
+    value = reduce(np.add, [b.value for b in balls])
+    error = reduce(np.add, [b.error + noise.sum + noise.relative * np.abs(b.value) for b in balls])
     total = Ball(value, error + noise.unit * (terms + 1) * magnitude)
     total = saturated(total, -noise.sum_limit, noise.sum_limit)
     return total if gate.norm is None else normalized(total, gate.norm, bias, noise)
@@ -171,6 +175,8 @@ def _coarse(z: Ball, mean: Array, deviation: Array, noise: Noise) -> Array:
 def _rising(x: Ball, function: Callable[[Array], Array], noise: Noise) -> Ball:
     """Apply a function that never falls: the ends of the ball are mapped to the ends of its image."""
     value = function(x.value)
+    if noise is SILENT:
+        return exact(value)
     spread = np.maximum(function(x.value + x.error) - value, value - function(x.value - x.error))
     return Ball(value, spread + noise.curve)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,7 @@ def resize_nearest_neighbor(x: Array, size: Array, *, align_corners: bool, half_
     return x
 
 
+@lru_cache(maxsize=4096)
 def _nearest(i: int, inputs: int, outputs: int, align_corners: bool, half_pixel_centers: bool) -> int:
     """Round to the nearest corner where corners are aligned, else down to the element whose area holds the place."""
     if align_corners and outputs > 1:

@@ -48,27 +48,32 @@ def _taps(slide: Slide, places: Sequence[int], extents: Sequence[int]) -> Iterat
     """Yield every tap of the window with the places where it meets a cell of what it slides over, and these cells."""
     before = slide.before(extents)
     for tap in product(*(range(k) for k in slide.size)):
-        rules = zip(places, slide.stride, tap, slide.dilation, before, strict=True)
-        met = [np.arange(n) * s + t * d - b for n, s, t, d, b in rules]
-        inside = [np.flatnonzero((m >= 0) & (m < n)) for m, n in zip(met, extents, strict=True)]
-        yield tap, inside, [m[i] for m, i in zip(met, inside, strict=True)]
+        rules = zip(places, extents, slide.stride, tap, slide.dilation, before, strict=True)
+        met = [_met(n, extent, s, t * d - b) for n, extent, s, t, d, b in rules]
+        yield tap, (slice(None), *(inside for inside, _ in met)), (slice(None), *(cells for _, cells in met))
+
+
+def _met(places: int, extent: int, stride: int, offset: int) -> tuple[slice, slice]:
+    """Return the places whose cell, place * stride + offset, is one of `extent`, and these cells."""
+    first = max(-(offset // stride), 0)
+    end = max(min(places, -((offset - extent) // stride)), first)
+    return slice(first, end), slice(first * stride + offset, end * stride + offset, stride)
 
 
 def _convolve(x: Array, w: Array, slide: Slide) -> Array:
     """Cross-correlate x [N, D, H, W, C] with w [KD, KH, KW, C, O]; cells outside of x are 0."""
-    batches, outputs = np.arange(x.shape[0]), slide.outputs(x.shape[1:4])
+    outputs = slide.outputs(x.shape[1:4])
     y = np.zeros((x.shape[0], *outputs, w.shape[4]), dtype=x.dtype)
     for tap, inside, cells in _taps(slide, outputs, x.shape[1:4]):
-        y[np.ix_(batches, *inside)] += x[np.ix_(batches, *cells)] @ w[tap]
+        y[inside] += x[cells] @ w[tap]
     return y
 
 
 def _transposed(x: Array, w: Array, extents: Sequence[int], slide: Slide) -> Array:
     """Spread x [N, D, H, W, C] over an output of these extents by w [KD, KH, KW, O, C]: _convolve's transpose."""
-    batches = np.arange(x.shape[0])
     y = np.zeros((x.shape[0], *extents, w.shape[3]), dtype=x.dtype)
     for tap, inside, cells in _taps(slide, x.shape[1:4], extents):
-        y[np.ix_(batches, *cells)] += x[np.ix_(batches, *inside)] @ w[tap].T
+        y[cells] += x[inside] @ w[tap].T
     return y
 
 
