@@ -230,7 +230,7 @@ def test_training_twice_gives_the_same_bytes_and_a_zoo_that_passes_the_check(tmp
 
 @pytest.mark.parametrize("family", ["recurrent", "depthwise"])
 def test_a_converted_network_answers_as_keras_does(family: str, tf: Any) -> None:
-    network, data = train(family, seed=1, epochs=1).network, TASKS["digits"]()
+    network, data = train(family, seed=1, epochs=4).network, TASKS["digits"]()
     model = convert_all(tf, network, data.inputs)["float32"]
     executor = connect(resolve("litert@ref"))
     try:
