@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -54,10 +54,14 @@ def scripts_of_packages(folder: Path) -> list[Path]:
     return sorted(path for path in found if _PACKAGES in path.parts and path.is_file())
 
 
-def webassembly(scripts: Iterable[Path]) -> list[Path]:
-    """Return the largest WebAssembly file of each package of scripts: of several, one a processor, one is used."""
+def webassembly(scripts: Collection[Path]) -> list[Path]:
+    """Return the WebAssembly of the packages of scripts: files of a script's name, else the largest of a package.
+
+    Of several, one a processor, one is used.
+    """
+    stems = {script.stem for script in scripts}
     every = (sorted(root.rglob("*.wasm"), key=lambda path: path.stat().st_size) for root in _packages(scripts))
-    return [found[-1] for found in every if found]
+    return [next((path for path in found if path.stem in stems), found[-1]) for found in every if found]
 
 
 def _packages(scripts: Iterable[Path]) -> list[Path]:

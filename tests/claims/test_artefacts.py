@@ -174,6 +174,8 @@ def test_scripts_of_packages_that_v8_ran_are_counted_with_their_webassembly(tmp_
     scripts = claims_scripts.scripts_of_packages(record)
     assert [path.name for path in scripts] == ["index.js"]
     assert [path.name for path in claims_scripts.webassembly(scripts)] == ["large.wasm"]
+    (engine / "index.wasm").write_bytes(bytes(100))
+    assert [path.name for path in claims_scripts.webassembly(scripts)] == ["index.wasm"]
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no Node")
