@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from opconform.harness.runtime import Unavailable
+from opconform.runtimes.litertjs import engine as litertjs
 from opconform.runtimes.tfjs.engine import engine as tfjs
 from opconform.targets.javascript.packages import Packages, install, installed, main, place
 from opconform.targets.javascript.workers import Engine, chromium_command, driver_packages, node_command
@@ -101,7 +102,7 @@ def test_a_machine_without_chromium_is_told_how_to_get_it(packages: Packages, pr
         chromium_command(Engine(packages.folder / "engine.mjs", packages), "some@chromium", "")
 
 
-@pytest.mark.parametrize("packages", [tfjs().packages, driver_packages("")], ids=lambda packages: packages.name)
+@pytest.mark.parametrize("packages", [tfjs().packages, litertjs().packages, driver_packages("")], ids=lambda packages: packages.name)
 def test_lock_files_pin_every_package_by_its_hash_and_name_no_registry(packages: Packages) -> None:
     lock = json.loads((packages.folder / "package-lock.json").read_text())
     wanted = json.loads((packages.folder / "package.json").read_text())["dependencies"]

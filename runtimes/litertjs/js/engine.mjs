@@ -6,7 +6,18 @@ const CORE = {module: "dist/index.js", imports: {"@litertjs/wasm-utils": "@liter
 /** Codes of the TFLite schema that tensors of LiteRT.js can have, and what holds them. */
 const ARRAYS = {0: Float32Array, 2: Int32Array, 3: Uint8Array};
 const CODES = {float32: 0, int32: 2, uint8: 3};
-const MISSING = /not supported|unsupported|unresolved|custom op|didn't find op/i;
+const MISSING = /not (yet )?(been )?supported|only currently supports|unsupported|unresolved|didn't find op/i;
+
+/** Errors that LiteRT.js printed. That an operator cannot be prepared or run it says on the console and nowhere else. */
+const printed = [];
+for (const name of ["log", "info", "warn", "error"]) {
+  const print = console[name];
+  console[name] = (...words) => {
+    const line = words.join(" ");
+    if (line.startsWith("ERROR:")) printed.push(line.slice("ERROR:".length).trim());
+    print(...words);
+  };
+}
 
 /** Return the session of a worker; there is one variant. */
 export async function start(host, label) {
@@ -54,15 +65,19 @@ class Session {
   }
 }
 
-/** Do what LiteRT.js may refuse; what it says becomes a WireError, but a trap of its machine code stays one. */
+/** Do what LiteRT.js may refuse; what it throws or prints becomes a WireError, but a trap of its machine code stays one. */
 async function refusing(code, act) {
+  printed.length = 0;
+  let found, text = "";
   try {
-    return await act();
+    found = await act();
   } catch (error) {
     if (error instanceof WebAssembly.RuntimeError) throw error;
-    const text = String(error?.message ?? error);
-    throw new WireError(MISSING.test(text) ? UNSUPPORTED : code, text);
+    text = String(error?.message ?? error);
   }
+  const why = printed[0] ?? text;
+  if (why) throw new WireError(MISSING.test(why) ? UNSUPPORTED : code, why);
+  return found;
 }
 
 /** A computed tensor as the wire takes it. */
