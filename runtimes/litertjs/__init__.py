@@ -1,7 +1,7 @@
 """litertjs: LiteRT.js from npm, in Node and in headless Chromium, behind the wire.
 
-The engine is JavaScript (js/engine.mjs), and so is the worker around it (opconform.targets.javascript); this module says
-how it is started.
+The engine is JavaScript (js/engine.mjs), and so is the worker around it (opconform.targets.javascript); this module
+says how it is started.
 """
 
 from __future__ import annotations

@@ -102,7 +102,9 @@ def test_a_machine_without_chromium_is_told_how_to_get_it(packages: Packages, pr
         chromium_command(Engine(packages.folder / "engine.mjs", packages), "some@chromium", "")
 
 
-@pytest.mark.parametrize("packages", [tfjs().packages, litertjs().packages, driver_packages("")], ids=lambda packages: packages.name)
+@pytest.mark.parametrize(
+    "packages", [tfjs().packages, litertjs().packages, driver_packages("")], ids=lambda packages: packages.name
+)
 def test_lock_files_pin_every_package_by_its_hash_and_name_no_registry(packages: Packages) -> None:
     lock = json.loads((packages.folder / "package-lock.json").read_text())
     wanted = json.loads((packages.folder / "package.json").read_text())["dependencies"]
