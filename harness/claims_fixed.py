@@ -99,17 +99,16 @@ def _model(written: str, second: str = "ADD") -> bytes:
 
 def check_fixed_topology(subject: Subject) -> Evidence:
     """Try to have an opened model take other inputs, and to change its operators by its file."""
-    source = (
-        "RUN with an input more, with more rows, with fewer; its file overwritten with another operator once it is open"
-    )
+    sources = ["RUN with an input more, with more rows, with fewer"]
     executor = subject.connect()
     try:
         why = _bent(executor)
     finally:
         executor.close()
     if not why and _opens_files(subject):
+        sources.append("its file overwritten with another operator once it is open")
         why = _follows_file(subject)
-    return Evidence("fixed_topology", not why, "stays" if not why else "can be changed", source, why)
+    return Evidence("fixed_topology", not why, "stays" if not why else "can be changed", "; ".join(sources), why)
 
 
 def _bent(executor: Executor) -> str:

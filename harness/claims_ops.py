@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from opconform.harness.claims import Evidence, NotMeasurable, Subject
@@ -11,7 +12,8 @@ from opconform.harness.encode import encode_case
 from opconform.harness.expectations import explain
 from opconform.harness.generate.cases import Built
 from opconform.harness.generate.engine import TIERS, cases
-from opconform.harness.model import Declined
+from opconform.harness.isolate import Executor
+from opconform.harness.model import Array, Declined, Outcome, TimedOut
 from opconform.harness.registry import claims_row
 from opconform.harness.runner import expectations_of, load_oracle
 from opconform.harness.spec import OpSpec
@@ -23,6 +25,41 @@ from opconform.reports.log import read
 #: Legal cases of a row that must not be wrong, and of which one at least must be right.
 CASES = 4
 SEED = 0
+#: Models without an answer in time after which a runtime is asked no more.
+SILENCES = 3
+
+
+class Patient:
+    """An executor that declines everything once the runtime gave no answer SILENCES times: waiting costs minutes."""
+
+    def __init__(self, carrier: Executor) -> None:
+        self._carrier = carrier
+        self._silences = 0
+
+    @property
+    def listens(self) -> bool:
+        """Tell whether the runtime is still asked."""
+        return self._silences < SILENCES
+
+    def execute(self, model: bytes, vectors: Sequence[Sequence[Array]]) -> Outcome:
+        """See Executor."""
+        return self._counted(self._carrier.execute(model, vectors)) if self.listens else Declined("it is asked no more")
+
+    def run(self, vectors: Sequence[Sequence[Array]]) -> Outcome:
+        """See Executor."""
+        return self._counted(self._carrier.run(vectors)) if self.listens else Declined("it is asked no more")
+
+    def renew(self) -> None:
+        """See Executor."""
+        self._carrier.renew()
+
+    def close(self) -> None:
+        """See Executor."""
+        self._carrier.close()
+
+    def _counted(self, outcome: Outcome) -> Outcome:
+        self._silences += isinstance(outcome, TimedOut)
+        return outcome
 
 
 def check_ops(subject: Subject) -> Evidence:
@@ -32,7 +69,7 @@ def check_ops(subject: Subject) -> Evidence:
 
 def _of_run(subject: Subject) -> Evidence:
     specs, oracle = load_all(), load_oracle()
-    executor = subject.connect()
+    executor = Patient(subject.connect())
     seat = Seat(subject.handle, executor, expectations_of(subject.handle))
     try:
         working = [
@@ -41,7 +78,8 @@ def _of_run(subject: Subject) -> Evidence:
     finally:
         executor.close()
     source = f"a quick run: the first {CASES} legal cases of each row of {len(specs)} specs, seed {SEED}"
-    return _evidence(working, specs, source)
+    found = _evidence(working, specs, source)
+    return found if executor.listens else replace(found, why=f"stopped: {SILENCES} models got no answer; {found.why}")
 
 
 def _rows(seat: Seat, spec: OpSpec) -> Sequence[str]:

@@ -11,6 +11,7 @@ import pytest
 from opconform.harness import claims_ops
 from opconform.harness.claims import FAILS, NotMeasurable, Subject, examine
 from opconform.harness.claims_ops import check_ops
+from opconform.harness.isolate import Limits, connect
 from opconform.harness.runner import Selection, run
 from opconform.harness.spec_load import load_all
 
@@ -40,6 +41,14 @@ def test_operators_that_are_refused_do_not_count(subject: Subjects) -> None:
 @pytest.mark.parametrize("fake", ["always_wrong", "crashes", "declines"])
 def test_operators_that_are_wrong_or_die_do_not_count(subject: Subjects, fake: str) -> None:
     assert check_ops(subject(f"{FAKES}:{fake}")).value == 0
+
+
+@pytest.mark.usefixtures("few")
+def test_a_runtime_that_never_answers_is_not_asked_for_ever(subject: Subjects) -> None:
+    handle = subject(f"{FAKES}:hangs").handle
+    evidence = check_ops(Subject(handle, lambda: connect(handle, Limits(run=0.2))))
+    assert evidence.value == 0
+    assert evidence.why.startswith("stopped: 3 models got no answer")
 
 
 @pytest.mark.usefixtures("few")

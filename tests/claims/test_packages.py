@@ -1,4 +1,4 @@
-"""Real packages that train, in the environments that have them (tox -e tensorflow, -e tfjs); there nothing is skipped."""
+"""Real packages that train, in the environments that have them (tox -e tensorflow, -e tfjs): there none is skipped."""
 
 from __future__ import annotations
 
