@@ -1,5 +1,6 @@
 /** Opens models and runs them node by node with TensorFlow.js. */
 
+import {whyAbsent} from "./absent.mjs";
 import {declined, invalid, outOfRange, room} from "./common.mjs";
 import {KERNELS as ELEMENTWISE} from "./elementwise.mjs";
 import {KERNELS as LAYERS} from "./layers.mjs";
@@ -94,7 +95,7 @@ function checkNodes({tensors, nodes, inputs, outputs}) {
   const known = new Set(inputs);
   tensors.forEach((tensor, n) => tensor.data && known.add(n));
   for (const node of nodes) {
-    if (!Object.hasOwn(KERNELS, node.op)) declined(`counterpart of ${node.op}`);
+    if (!Object.hasOwn(KERNELS, node.op)) throw new WireError(UNSUPPORTED, whyAbsent(node.op));
     const [taken, made] = [node.inputs, node.outputs].map((list) => list.map((n) => (n === -1 ? null : dtypeOf(tensors[n]))));
     checkSignature(node.op, taken, made);
     const unknown = node.inputs.find((n) => n !== -1 && !known.has(n));
