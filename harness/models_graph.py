@@ -261,11 +261,10 @@ def in_parts(step: Step, vectors: Sequence[tuple[Array, ...]]) -> Iterator[Seque
 def _right(
     step: Step, spec: OpSpec, oracle: Oracle, vectors: Sequence[tuple[Array, ...]]
 ) -> Sequence[tuple[Array, ...]]:
-    built = _built(step, spec, oracle, vectors)
-    exact = _exact(spec, oracle, built.case)
-    right = exact or [
-        tuple(wanted_in(i, t) for i, t in zip(ideal, step.outputs, strict=True)) for ideal in built.ideals
-    ]
+    right: Sequence[tuple[Array, ...]] | None = _exact(spec, oracle, case_of(step, vectors))
+    if right is None:
+        ideals = _built(step, spec, oracle, vectors).ideals
+        right = [tuple(wanted_in(i, t) for i, t in zip(ideal, step.outputs, strict=True)) for ideal in ideals]
     return [tuple(_stored(a, t) for a, t in zip(answer, step.outputs, strict=True)) for answer in right]
 
 
