@@ -42,15 +42,21 @@ SLACK, CHANGED = 0.01, 0.03
 HEAD = "# Written by `python -m opconform.harness.zoo_tensorflow`, which also checks it (--check); see docs/zoo.md.\n"
 
 
-def write(folder: Path, families: Sequence[str] = tuple(FAMILIES), epochs: int | None = None) -> None:
-    """Train, convert and write families and their tasks into a folder. Raises Unavailable without TensorFlow."""
+def write(folder: Path, families: Sequence[str] = ()) -> None:
+    """Train, convert and write families (all by default) and their tasks; zoo.yaml then lists just these.
+
+    Raises Unavailable without TensorFlow, and FileExistsError where a few families would take the place of a zoo.
+    """
+    if families and (folder / "zoo.yaml").exists():
+        raise FileExistsError(f"{folder}: holds a zoo, which a few families alone would replace; give another folder")
+    families = tuple(dict.fromkeys(families)) or tuple(FAMILIES)
     tensorflow().config.experimental.enable_op_determinism()
     folder.mkdir(parents=True, exist_ok=True)
     tasks = {name: _write_task(name, folder) for name in dict.fromkeys(FAMILIES[family].task for family in families)}
     models: dict[str, Any] = {}
     losses: dict[str, list[float]] = {}
     for family in families:
-        trained = train(family, SEED, epochs)
+        trained = train(family, SEED)
         losses[family] = [round(trained.losses[0], 4), round(trained.losses[-1], 4)]
         models |= _write_family(family, trained, folder)
     listed = {"trained_with": _versions(), "losses": losses, "tasks": tasks, "models": models}
@@ -73,7 +79,7 @@ def _versions() -> dict[str, Any]:
 def _write_task(name: str, folder: Path) -> dict[str, str]:
     data, file = TASKS[name](), f"{name}_held_out.npz"
     np.savez_compressed(folder / file, allow_pickle=False, x=data.held_inputs, y=data.held_labels)
-    return {"data": file, "inputs": "x", "labels": "y"}
+    return {"data": file, "inputs": "x", "labels": "y", "sha256": _hash((folder / file).read_bytes())}
 
 
 def _write_family(family: str, trained: Trained, folder: Path) -> dict[str, Any]:
@@ -82,7 +88,7 @@ def _write_family(family: str, trained: Trained, folder: Path) -> dict[str, Any]
         file = f"zoo_{family}_{form}.tflite"
         (folder / file).write_bytes(data)
         listed = {"file": file, "task": task, "family": family, "format": form, "float": f"{family}_float32"}
-        models[f"{family}_{form}"] = listed | {"sha256": hashlib.sha256(data).hexdigest()}
+        models[f"{family}_{form}"] = listed | {"sha256": _hash(data)}
     return models
 
 
@@ -109,9 +115,36 @@ def accuracies(path: Path, runtime: str) -> dict[str, tuple[float, Array]]:
 def check(folder: Path) -> list[str]:
     """Return what is wrong with a zoo, a line each. Raises SpecError, ModelError or RuntimeFailure."""
     path = folder / "zoo.yaml"
-    entries, stated = load_zoo(path).models, load(path)["models"]
-    wrong = [line for name, entry in entries.items() for line in _wrong_file(entry, str(stated[name].get("sha256")))]
-    found = {} if wrong else accuracies(path, CHECKER)
+    entries, listed = load_zoo(path).models, load(path)
+    files = {entry.path: listed["models"][name] for name, entry in entries.items()}
+    files |= {entry.task.data: listed["tasks"][entry.task.name] for entry in entries.values()}
+    wrong = [line for file, stated in files.items() for line in _changed(file, stated.get("sha256"))]
+    wrong = wrong or [line for entry in entries.values() for line in _of_another_kind(entry)]
+    return wrong or _forgotten(path, entries, listed["models"])
+
+
+def _changed(file: Path, sha256: object) -> list[str]:
+    found = _hash(file.read_bytes())
+    return [] if found == sha256 else [f"{file}: its sha256 is {found}, zoo.yaml has {sha256}: one of them was changed"]
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _of_another_kind(entry: Entry) -> list[str]:
+    view = read_entry(entry)
+    if unknown := unknown_ops(view):
+        return [f"{entry.path}: holds operators without a spec: {', '.join(unknown)}"]
+    dtypes = {view.tensors[n].dtype for n in (*view.inputs, *view.outputs)}
+    if dtypes != {INPUTS[entry.format]}:
+        return [f"{entry.path}: is called {entry.format} and has inputs and outputs of {', '.join(sorted(dtypes))}"]
+    return []
+
+
+def _forgotten(path: Path, entries: Mapping[str, Entry], stated: Mapping[str, Any]) -> list[str]:
+    """Return which models are less accurate than stated, or no longer answer as their float32 model."""
+    wrong, found = [], accuracies(path, CHECKER)
     for name, (accuracy, said) in found.items():
         entry, want = entries[name], stated[name].get("accuracy")
         if not isinstance(want, float) or abs(accuracy - want) > SLACK:
@@ -120,18 +153,6 @@ def check(folder: Path) -> list[str]:
         if same < 1 - CHANGED:
             wrong.append(f"{entry.path}: only {same:.4f} of its classes are those of {entry.floating}")
     return wrong
-
-
-def _wrong_file(entry: Entry, sha256: str) -> list[str]:
-    view = read_entry(entry)
-    if (found := hashlib.sha256(view.data).hexdigest()) != sha256:
-        return [f"{entry.path}: its sha256 is {found}, zoo.yaml has {sha256}: one of them was changed"]
-    if unknown := unknown_ops(view):
-        return [f"{entry.path}: holds operators without a spec: {', '.join(unknown)}"]
-    dtypes = {view.tensors[n].dtype for n in (*view.inputs, *view.outputs)}
-    if dtypes != {INPUTS[entry.format]}:
-        return [f"{entry.path}: is called {entry.format} and has inputs and outputs of {', '.join(sorted(dtypes))}"]
-    return []
 
 
 def _report(folder: Path) -> None:
@@ -146,14 +167,16 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--check", action="store_true", help="train nothing, verify what is there")
-    parser.add_argument("--family", action="append", choices=tuple(FAMILIES), help="only this one; may be repeated")
+    parser.add_argument(
+        "--family", action="append", choices=tuple(FAMILIES), help="only this one, into a new folder; may be repeated"
+    )
     given = parser.parse_args(arguments)
     try:
         if given.check:
             wrong = check(given.folder)
             print("\n".join(wrong) or f"{given.folder}: the files are what zoo.yaml says")
             return 1 if wrong else 0
-        write(given.folder, given.family or tuple(FAMILIES))
+        write(given.folder, given.family or ())
     except (SpecError, ModelError, RuntimeFailure, OSError, ImportError) as error:
         print(f"zoo: {error}", file=sys.stderr)
         return 2

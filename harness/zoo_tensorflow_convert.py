@@ -22,7 +22,7 @@ CALIBRATION = 200
 _FUSED = {"api_implements": "lstm_opconform", "api_preferred_device": "CPU", "time_major": False, "go_backwards": False}
 #: Formats in which the converter leaves a fused LSTM in float32 (dynamic_range, below 1024 weights a gate) or refuses
 #: it (int16x8): there the steps stand one after the other, as the operators that they are made of.
-UNROLLED = ("dynamic_range", "int16x8")
+_UNROLLED = ("dynamic_range", "int16x8")
 
 
 def convert_all(tf: Any, network: Any, inputs: Array) -> Mapping[str, bytes]:
@@ -31,7 +31,7 @@ def convert_all(tf: Any, network: Any, inputs: Array) -> Mapping[str, bytes]:
 
 
 def _convert(tf: Any, network: Any, inputs: Array, form: str) -> bytes:
-    function = _function(tf, network, inputs.shape[1:], {} if form in UNROLLED else _FUSED)
+    function = _function(tf, network, inputs.shape[1:], {} if form in _UNROLLED else _FUSED)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], tf.Module())
     if form != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -165,17 +165,32 @@ def test_a_list_that_says_something_else_than_the_file_is_found(
     assert said in wrong
 
 
+@pytest.mark.parametrize("file", [f"zoo_{FAST}_float32.tflite", "tumours_held_out.npz"])
 def test_a_file_with_another_byte_is_found_and_told_by_the_exit_code(
-    copied: Callable[[dict[str, Any]], Path], capsys: pytest.CaptureFixture[str]
+    file: str, copied: Callable[[dict[str, Any]], Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = copied({})
-    assert zoo_tensorflow.main([str(folder), "--check"]) == 0
-    path = folder / f"zoo_{FAST}_float32.tflite"
+    path = copied({}) / file
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
+    folder = path.parent
     assert zoo_tensorflow.main([str(folder), "--check"]) == 1
     assert capsys.readouterr().out.splitlines()[-1].startswith(f"{path}: its sha256 is")
+
+
+def test_a_copy_as_it_is_passes_and_a_file_that_was_cut_off_does_not(copied: Callable[[dict[str, Any]], Path]) -> None:
+    folder = copied({})
+    assert zoo_tensorflow.main([str(folder), "--check"]) == 0
+    path = folder / f"zoo_{FAST}_int8.tflite"
+    path.write_bytes(path.read_bytes()[:100])
+    assert zoo_tensorflow.main([str(folder), "--check"]) == 1
+
+
+def test_a_few_families_do_not_take_the_place_of_a_zoo(
+    copied: Callable[[dict[str, Any]], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert zoo_tensorflow.main([str(copied({})), "--family", "dense"]) == 2
+    assert "give another folder" in capsys.readouterr().err
 
 
 def test_a_conversion_that_changes_the_answers_is_found(
