@@ -12,7 +12,9 @@ const GROUPS = {
   "TensorFlow Lite's custom operators are code of applications": "CUSTOM",
 };
 
-const REASONS = Object.fromEntries(Object.entries(GROUPS).flatMap(([why, ops]) => ops.split(/\s+/).map((op) => [op, why])));
+const REASONS = Object.fromEntries(
+  Object.entries(GROUPS).flatMap(([why, ops]) => ops.split(/\s+/).map((op) => [op, why])),
+);
 
 /** Why there is nothing for an operator. */
 export function whyAbsent(op) {

@@ -49,7 +49,9 @@ const BINARY = {
   LESS_EQUAL: "lessEqual", LOGICAL_AND: "logicalAnd", LOGICAL_OR: "logicalOr", MAXIMUM: "maximum", MINIMUM: "minimum",
   MUL: "mul", NOT_EQUAL: "notEqual", SQUARED_DIFFERENCE: "squaredDifference", SUB: "sub",
 };
-const REDUCED = {REDUCE_ALL: "all", REDUCE_ANY: "any", REDUCE_MAX: "max", REDUCE_MIN: "min", REDUCE_PROD: "prod", SUM: "sum"};
+const REDUCED = {
+  REDUCE_ALL: "all", REDUCE_ANY: "any", REDUCE_MAX: "max", REDUCE_MIN: "min", REDUCE_PROD: "prod", SUM: "sum",
+};
 
 const from = (table, make) => Object.fromEntries(Object.entries(table).map(([op, name]) => [op, make(name)]));
 

@@ -6,7 +6,9 @@ import {axisOf, declined, ints, invalid, notBoolOnWasm, outOfRange, pairs, room,
 function slice(tf, [x, begin, size]) {
   if (!x.shape.length) return x;
   const starts = ints(begin);
-  if (starts.length !== x.shape.length || size.size !== starts.length) invalid(`${starts.length} starts for [${x.shape}]`);
+  if (starts.length !== x.shape.length || size.size !== starts.length) {
+    invalid(`${starts.length} starts and ${size.size} sizes for [${x.shape}]`);
+  }
   return tf.slice(x, starts, ints(size).map((n, axis) => (n === -1 ? x.shape[axis] - starts[axis] : n)));
 }
 
@@ -30,7 +32,9 @@ function oneHot(tf, [indices, depth, on, off], options) {
 /** Split the axes of an image into blocks, bring the parts together, join. */
 function spaceToDepth(tf, [x], options) {
   const [batch, height, width, channels] = x.shape, block = options.block_size;
-  if (x.shape.length !== 4 || block < 1 || height % block || width % block) invalid(`[${x.shape}] in blocks of ${block}`);
+  if (x.shape.length !== 4 || block < 1 || height % block || width % block) {
+    invalid(`[${x.shape}] in blocks of ${block}`);
+  }
   const apart = tf.reshape(x, [batch, height / block, block, width / block, block, channels]);
   const shape = [batch, height / block, width / block, block * block * channels];
   return tf.reshape(tf.transpose(apart, [0, 1, 3, 2, 4, 5]), shape);
@@ -79,7 +83,8 @@ function reversed(tf, [x, axes]) {
 
 function transposed(tf, [x, order]) {
   const axes = ints(order).map((axis) => axisOf(axis, x.shape.length));
-  if (new Set(axes).size !== x.shape.length || axes.length !== x.shape.length) invalid(`${axes} are not all axes of [${x.shape}]`);
+  const rank = x.shape.length;
+  if (new Set(axes).size !== rank || axes.length !== rank) invalid(`${axes} are not all axes of [${x.shape}]`);
   return tf.transpose(x, axes);
 }
 
@@ -125,7 +130,7 @@ function select(tf, [condition, a, b]) {
   return tf.where(rows ? tf.reshape(condition, [condition.size, ...a.shape.slice(1).fill(1)]) : condition, a, b);
 }
 
-/** Put `steps - 1` values of `fill` between neighbours, axis by axis: add them to each element, then cut off the last. */
+/** Put `steps - 1` values of `fill` between neighbours, axis by axis: add them to each, then cut off the last. */
 function dilated(tf, [x, steps, fill]) {
   return ints(steps).reduce((y, step, axis) => {
     if (step < 1) invalid(`a dilation of ${step}`);
@@ -171,7 +176,9 @@ function matrixDiag(tf, [x]) {
 function matrixSetDiag(tf, [x, diagonal]) {
   const [rows, columns] = x.shape.slice(-2), missing = columns - diagonal.shape.at(-1);
   const want = [...x.shape.slice(0, -2), Math.min(rows, columns)];
-  if (diagonal.shape.join() !== want.join()) invalid(`the diagonal of [${x.shape}] is [${want}], not [${diagonal.shape}]`);
+  if (diagonal.shape.join() !== want.join()) {
+    invalid(`the diagonal of [${x.shape}] is [${want}], not [${diagonal.shape}]`);
+  }
   if (!x.size) return x;
   const row = tf.pad(diagonal, diagonal.shape.map((_, axis) => [0, axis === diagonal.shape.length - 1 ? missing : 0]));
   return tf.where(eye(tf, rows, columns), tf.expandDims(row, -2), x);
@@ -181,10 +188,13 @@ function matrixSetDiag(tf, [x, diagonal]) {
 function reverseSequence(tf, [x, lengths], options) {
   const rank = x.shape.length, along = axisOf(options.seq_dim, rank), batch = axisOf(options.batch_dim, rank);
   const size = x.shape[along], counts = ints(lengths);
-  if (along === batch || counts.length !== x.shape[batch]) invalid(`${counts.length} lengths for axis ${batch} of [${x.shape}]`);
+  if (along === batch || counts.length !== x.shape[batch]) {
+    invalid(`${counts.length} lengths for axis ${batch} of [${x.shape}]`);
+  }
   if (counts.some((n) => n < 0 || n > size)) outOfRange(`lengths ${counts} of sequences of ${size}`);
   const order = [batch, along, ...x.shape.keys()].filter((axis, n) => n < 2 || (axis !== batch && axis !== along));
-  const picks = counts.flatMap((n, row) => Array.from({length: size}, (_, at) => row * size + (at < n ? n - 1 - at : at)));
+  const turned = (n, row) => Array.from({length: size}, (_, at) => row * size + (at < n ? n - 1 - at : at));
+  const picks = counts.flatMap(turned);
   const sequences = tf.transpose(x, order), rows = tf.reshape(sequences, [picks.length, x.size / picks.length]);
   const found = tf.reshape(tf.gather(rows, tf.tensor1d(picks, "int32")), sequences.shape);
   return tf.transpose(found, order.map((_, axis) => order.indexOf(axis)));

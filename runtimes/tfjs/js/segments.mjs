@@ -26,7 +26,8 @@ const unsorted = (name, neutral) => (tf, [x, ids, segments]) => {
   if (shape.includes(0)) return tf.zeros(shape, x.dtype);
   const more = tf.concat([rows, tf.fill([1, rows.shape[1]], none, x.dtype)]);
   const each = tf.concat([numbers, tf.tensor1d([-1], "int32")]);
-  const own = tf.equal(tf.reshape(tf.range(0, shape[0], 1, "int32"), [shape[0], 1, 1]), tf.reshape(each, [1, each.size, 1]));
+  const segment = tf.reshape(tf.range(0, shape[0], 1, "int32"), [shape[0], 1, 1]);
+  const own = tf.equal(segment, tf.reshape(each, [1, each.size, 1]));
   return tf.reshape(tf[name](tf.where(own, tf.expandDims(more, 0), tf.scalar(none, x.dtype)), 1), shape);
 };
 

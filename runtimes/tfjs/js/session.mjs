@@ -15,7 +15,7 @@ const KERNELS = {...ELEMENTWISE, ...MOVES, ...LAYERS, ...SEGMENTS};
 const DTYPES = {float32: [0, Float32Array], int32: [2, Int32Array], bool: [6, Uint8Array]};
 const BY_CODE = {0: "float32", 2: "int32", 6: "bool"};
 /** What tfjs says when a backend has no kernel for a dtype or at all. */
-const MISSING = /not registered|not yet supported|not supported|does not support|only supports|unsupported dtype|Unknown dtype/i;
+const MISSING = /not registered|not (yet )?supported|does not support|only supports|unsupported dtype|Unknown dtype/i;
 
 /** An engine (targets/javascript/worker.mjs) on one backend of a tfjs module; `schema` is the .tflite format as data. */
 export class Session {
@@ -50,7 +50,9 @@ export class Session {
   run(given) {
     const model = this.model;
     if (!model) outOfRange("no model is open");
-    if (given.length !== model.inputs.length) outOfRange(`${given.length} inputs given, the model has ${model.inputs.length}`);
+    if (given.length !== model.inputs.length) {
+      outOfRange(`${given.length} inputs given, the model has ${model.inputs.length}`);
+    }
     const engine = this.tf.engine();
     engine.startScope();
     try {
@@ -96,7 +98,8 @@ function checkNodes({tensors, nodes, inputs, outputs}) {
   tensors.forEach((tensor, n) => tensor.data && known.add(n));
   for (const node of nodes) {
     if (!Object.hasOwn(KERNELS, node.op)) throw new WireError(UNSUPPORTED, whyAbsent(node.op));
-    const [taken, made] = [node.inputs, node.outputs].map((list) => list.map((n) => (n === -1 ? null : dtypeOf(tensors[n]))));
+    const dtypes = (list) => list.map((n) => (n === -1 ? null : dtypeOf(tensors[n])));
+    const [taken, made] = [node.inputs, node.outputs].map(dtypes);
     checkSignature(node.op, taken, made);
     const unknown = node.inputs.find((n) => n !== -1 && !known.has(n));
     if (unknown !== undefined) invalid(`${node.op} reads tensor ${unknown} before anything writes it`);
