@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from opconform.harness import bench_lite, budgets, budgets_model
+from opconform.harness import bench_lite, bench_shards, budgets, budgets_model
 from opconform.harness.bench_boards import board_rows
 from opconform.harness.bench_models import hello_model, one_op_model
 from opconform.harness.bench_networks import NETWORKS
@@ -52,6 +52,11 @@ class Plan:
     def ops(self) -> tuple[str, ...]:
         """Return the ops that `speed` runs."""
         return QUICK_OPS if self.quick else ("*",)
+
+    @property
+    def sharded(self) -> tuple[tuple[str, ...], str]:
+        """Return the ops and the tier of a run that is split."""
+        return (QUICK_OPS, "smoke") if self.quick else (bench_shards.OPS, "pr")
 
     @property
     def seconds(self) -> float:
@@ -298,6 +303,16 @@ def memory(plan: Plan) -> Figures:
     yield from (Figure("memory", *row) for row in bench_lite.memory_rows(names[2:3] if plan.quick else names))
 
 
+def shards(plan: Plan) -> Figures:
+    """Measure what a run in parts costs more than one run."""
+    yield from (Figure("shards", *row) for row in bench_shards.shard_rows(*plan.sharded))
+
+
+def ray(plan: Plan) -> Figures:
+    """Measure what a second worker of a Ray cluster brings."""
+    yield from (Figure("ray", *row) for row in bench_shards.ray_rows(*plan.sharded))
+
+
 PARTS: Mapping[str, Callable[[Plan], Figures]] = {
     "overhead": overhead,
     "size": size,
@@ -307,6 +322,8 @@ PARTS: Mapping[str, Callable[[Plan], Figures]] = {
     "networks": networks,
     "memory": memory,
     "speed": speed,
+    "shards": shards,
+    "ray": ray,
 }
 
 

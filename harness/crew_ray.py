@@ -35,10 +35,12 @@ def connect(address: str) -> Any:
     """
     try:
         import ray
-    except ImportError as error:
+
+        is_there = ray.is_initialized
+    except (ImportError, AttributeError) as error:  # a mere folder of that name, as Ray leaves in /tmp, imports too
         raise Unavailable("--engine ray: Ray is not installed; use tox -e ray, or install opconform[ray]") from error
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if not ray.is_initialized():
+    if not is_there():
         if address:
             _answers(address)
         try:
@@ -47,6 +49,13 @@ def connect(address: str) -> Any:
             first = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise Unavailable(f"--address {address}: no Ray cluster there ({first[:200]}); start one") from error
     return ray
+
+
+def disconnect() -> None:
+    """Leave the cluster; one that `connect` started ends."""
+    import ray
+
+    ray.shutdown()
 
 
 def _answers(address: str) -> None:

@@ -17,7 +17,8 @@ overhead: opening a one-op model and running one case. size: flash and RAM of mi
 specs/models. boards: flash, arena, stack and instructions of models on every board (--model: of these). layers and
 networks: how many times faster lite is than LiteRT with XNNPACK, one thread each, on single layers and on whole models
 (--model: on these). memory: machine code and memory of lite. speed: the smoke tier with one
-process and with two (the longest part). Without a PART all are measured.
+process and with two (the longest part). shards: what a run in parts costs more than one run. ray: what a second worker
+of a Ray cluster brings. Without a PART all are measured.
 Times are medians over --repeats runs; compare figures of one machine and one run only. --quick takes few ops, one
 board, few repeats, and is good for trying the command, not for quoting.
 
