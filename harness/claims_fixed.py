@@ -35,15 +35,19 @@ def check_fixed_weights(subject: Subject) -> Evidence:
     if _opens_files(subject):
         ways["from a file"] = _written(lambda model: _answer_of_file(subject, model))
     words = "; ".join(f"{way}: {found}" for way, (_, found) in ways.items())
-    fixed = all(good for good, _ in ways.values())
-    return Evidence("fixed_weights", fixed, "stay" if fixed else "can be overwritten", source, words)
+    found = {stay for stay, _ in ways.values()}
+    measured = "can be overwritten" if False in found else "not shown" if None in found else "stay"
+    return Evidence("fixed_weights", found == {True}, measured, source, words)
 
 
-def _written(answer: Callable[[bytes], Array | str]) -> tuple[bool, str]:
-    """Return whether weights stay as they are, and what happened; `answer` runs a model: its output, or a refusal."""
+def _written(answer: Callable[[bytes], Array | str]) -> tuple[bool | None, str]:
+    """Return whether weights stay as they are (None: they cannot be used), and what happened.
+
+    `answer` runs a model: its output, or a refusal.
+    """
     control = answer(_model(written="z"))
     if not _is(control, _X + _WEIGHTS):
-        return False, f"the same model without the write does not run right: {_shown(control)}"
+        return None, f"the same model without the write does not run right: {_shown(control)}"
     found = answer(_model(written="w"))
     if isinstance(found, str):
         return True, found
@@ -102,6 +106,9 @@ def check_fixed_topology(subject: Subject) -> Evidence:
     sources = ["RUN with an input more, with more rows, with fewer"]
     executor = subject.connect()
     try:
+        before = executor.execute(_model(written="z"), [(_X,)])
+        if why := _changed(before):
+            return Evidence("fixed_topology", False, "not shown", sources[0], f"a model of ABS and ADD: {why}")
         why = _bent(executor)
     finally:
         executor.close()
@@ -113,21 +120,21 @@ def check_fixed_topology(subject: Subject) -> Evidence:
 
 def _bent(executor: Executor) -> str:
     """Return how an opened model gave way to inputs that do not fit, or ""."""
-    before = executor.execute(_model(written="z"), [(_X,)])
-    if not isinstance(before, Produced) or not _is(_only(before), _X + _WEIGHTS):
-        return f"a model of ABS and ADD does not run right: {say(before)}"
     others = {"an input more": (_X, _X), "an input of more rows": (np.concatenate([_X, _X]),), "one row": (_X[:1],)}
     for name, vector in others.items():
         found = executor.run([vector])
         if not isinstance(found, Declined | Rejected):
             return f"{name} was not refused: {say(found)}"
-    return _changed(executor.run([(_X,)]))
+    after = _changed(executor.run([(_X,)]))
+    return f"after what it refused: {after}" if after else ""
 
 
-def _changed(after: Outcome) -> str:
-    if isinstance(after, Produced) and _is(_only(after), _X + _WEIGHTS):
-        return ""
-    return f"after what it refused it answers otherwise: {say(after)}"
+def _changed(outcome: Outcome) -> str:
+    """Return what is wrong with the answer of the model of ABS and ADD, or ""."""
+    if not isinstance(outcome, Produced):
+        return say(outcome)
+    found = _only(outcome)
+    return "" if _is(found, _X + _WEIGHTS) else f"it answers {_shown(found)}, want {_shown(_X + _WEIGHTS)}"
 
 
 def _follows_file(subject: Subject) -> str:

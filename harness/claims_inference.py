@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from opconform.harness.claims import Evidence, Subject
 from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
+from opconform.harness.isolate import Executor
 from opconform.harness.model import DTYPES, Array, Declined, Outcome, Produced, Quant
 from opconform.harness.numerics import dequantize, epsilon, integer_range, quantize
-from opconform.harness.smoke import say
+from opconform.harness.smoke import Tiny, right, say, tinies
 
 WIDTH, CLASSES, VECTORS = 16, 8, 16
 #: How far an int8 output may be from the real value in quanta: rounding takes half a one, the kernel as much.
 INT8_BOUND = 1.0
 #: Of the input, then of each layer's output: where ranges are used well, and RELU and ADD clamp a few values.
 _QUANTS = (Quant((1 / 32,), (3,)), Quant((1 / 40,), (-128,)), Quant((1 / 20,), (-10,)), Quant((1 / 16,), (5,)))
+_DECLINED = "declined"
 _WEIGHT = Quant((1 / 256,), (0,))
 
 
@@ -40,31 +43,48 @@ class Network:
 
 
 def check_inference(subject: Subject) -> Evidence:
-    """Run the float32 network, or where that does not run right the int8 one, and judge it."""
-    first = _examined("inference", subject, float_network())
-    return first if first.value else _better(_examined("inference", subject, int8_network()), first)
+    """Run the float32 network, where it is declined the int8 one, else one operator; the first answer is judged."""
+    return _examined("inference", subject, (float_network(), int8_network()))
 
 
 def check_native_quantization(subject: Subject) -> Evidence:
-    """Run the network whose input, weights and outputs are int8, and judge it."""
-    return _examined("native_quantization", subject, int8_network())
+    """Run the network whose input, weights and outputs are int8, where it is declined ADD of int8; judge the answer."""
+    return _examined("native_quantization", subject, (int8_network(),))
 
 
-def _better(second: Evidence, first: Evidence) -> Evidence:
-    return second if second.value else first
-
-
-def _examined(claim: str, subject: Subject, network: Network) -> Evidence:
+def _examined(claim: str, subject: Subject, networks: Sequence[Network]) -> Evidence:
+    """Return what comes of the first model that is not declined, of the first model where all are."""
+    single = [tiny for tiny in tinies() if tiny.want.dtype.name in {network.dtype for network in networks}]
     executor = subject.connect()
     try:
-        outcome = executor.execute(network.model, network.vectors)
+        first = _of_network(claim, executor, networks[0])
+        rest = chain(
+            (_of_network(claim, executor, network) for network in networks[1:]),
+            (_of_one(claim, executor, tiny) for tiny in single),
+        )
+        return next((found for found in chain([first], rest) if found.measured != _DECLINED), first)
     finally:
         executor.close()
+
+
+def _of_network(claim: str, executor: Executor, network: Network) -> Evidence:
+    outcome = executor.execute(network.model, network.vectors)
     source = f"{VECTORS} vectors through FULLY_CONNECTED, ADD and FULLY_CONNECTED, {network.dtype} in and out"
-    why = misfit(outcome, network)
-    if why:
-        return Evidence(claim, False, "declined" if isinstance(outcome, Declined) else "wrong", source, why)
-    return Evidence(claim, True, f"{network.dtype} conforms", source)
+    return _evidence(claim, outcome, misfit(outcome, network), network.dtype, source)
+
+
+def _of_one(claim: str, executor: Executor, tiny: Tiny) -> Evidence:
+    outcome = executor.execute(tiny.model, [tiny.vector])
+    check = right(tiny.name, tiny, outcome)
+    return _evidence(
+        claim, outcome, "" if check.passed else check.message, tiny.name, f"a model of one operator, {tiny.name}"
+    )
+
+
+def _evidence(claim: str, outcome: Outcome, wrong: str, what: str, source: str) -> Evidence:
+    if not wrong:
+        return Evidence(claim, True, f"{what} conforms", source)
+    return Evidence(claim, False, _DECLINED if isinstance(outcome, Declined) else "wrong", source, wrong)
 
 
 def misfit(outcome: Outcome, network: Network) -> str:

@@ -78,24 +78,24 @@ def _checks(executor: Executor) -> list[Check]:
             return [Check("starts", False, detail)]
         case Declined(why):
             return [Check("starts", True), Check("runs a model of one op", False, f"took none of {_names()}: {why}")]
-    first = _right(f"runs {tiny.name}", tiny, outcome)
+    first = right(f"runs {tiny.name}", tiny, outcome)
     others = (*_REFUSALS, *_ANSWERS) if first.passed else _REFUSALS
     return [Check("starts", True), first, *(check(executor, tiny) for check in others)]
 
 
 def _names() -> str:
-    return ", ".join(tiny.name for tiny in _tinies())
+    return ", ".join(tiny.name for tiny in tinies())
 
 
 def _first_taken(executor: Executor) -> tuple[Tiny, Outcome]:
-    for tiny in _tinies():
+    for tiny in tinies():
         outcome = executor.execute(tiny.model, [tiny.vector])
         if not isinstance(outcome, Declined):
             return tiny, outcome
     return tiny, outcome
 
 
-def _right(name: str, tiny: Tiny, outcome: Outcome, vectors: int = 1) -> Check:
+def right(name: str, tiny: Tiny, outcome: Outcome, vectors: int = 1) -> Check:
     """Judge an outcome that must hold `tiny.want` for each of `vectors` vectors, bit for bit."""
     if not isinstance(outcome, Produced):
         return Check(name, False, f"want outputs, got {say(outcome)}")
@@ -170,7 +170,7 @@ def _wrong_dtype(executor: Executor, tiny: Tiny) -> Check:
 def _goes_on(executor: Executor, tiny: Tiny) -> Check:
     name = "goes on after refusals, twice in a row"
     for _ in range(2):
-        check = _right(name, tiny, executor.execute(tiny.model, [tiny.vector]))
+        check = right(name, tiny, executor.execute(tiny.model, [tiny.vector]))
         if not check.passed:
             return check
     return Check(name, True)
@@ -178,12 +178,12 @@ def _goes_on(executor: Executor, tiny: Tiny) -> Check:
 
 def _repeats(executor: Executor, tiny: Tiny) -> Check:
     outcome = executor.execute(tiny.model, [tiny.vector] * 100)
-    return _right("gives the same answer to 100 equal vectors", tiny, outcome, 100)
+    return right("gives the same answer to 100 equal vectors", tiny, outcome, 100)
 
 
 def _second_run(executor: Executor, tiny: Tiny) -> Check:
     executor.execute(tiny.model, [tiny.vector])
-    return _right("keeps a model open", tiny, executor.run([tiny.vector]))
+    return right("keeps a model open", tiny, executor.run([tiny.vector]))
 
 
 def _state_reset(executor: Executor, tiny: Tiny) -> Check:
@@ -210,7 +210,8 @@ _REFUSALS: tuple[Callable[[Executor, Tiny], Check], ...] = (
 _ANSWERS: tuple[Callable[[Executor, Tiny], Check], ...] = (_goes_on, _repeats, _second_run, _state_reset)
 
 
-def _tinies() -> tuple[Tiny, ...]:
+def tinies() -> tuple[Tiny, ...]:
+    """Return ADD and ABS of float32, and ADD of int8."""
     return _add_float(), _abs_float(), _add_int8()
 
 

@@ -45,6 +45,12 @@ def test_a_runtime_that_knows_int8_only_infers_by_it(boaster: Subjects) -> None:
     assert check_inference(boaster("Int8Only")).measured == "int8 conforms"
 
 
+def test_a_runtime_that_takes_one_operator_at_a_time_is_asked_for_one(boaster: Subjects) -> None:
+    evidence = check_inference(boaster("OneByOne"))
+    assert (evidence.value, evidence.measured) == (True, "ADD/float32 conforms")
+    assert check_native_quantization(boaster("OneByOne")).measured == "ADD/int8 conforms"
+
+
 @pytest.mark.parametrize("network", [float_network(), int8_network()], ids=["float32", "int8"])
 def test_a_change_of_any_output_is_found_and_its_layer_named(network: Network) -> None:
     session = LiteRT().open(network.model)

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from opconform.harness.flatread import read_model
 from opconform.harness.model import Array
 from opconform.harness.runtime import InvalidModel, Manifest, Session, Unsupported
 from opconform.runtimes.litert import LiteRT
@@ -172,3 +173,12 @@ class Anew:
 
     def close(self) -> None:
         return None
+
+
+class OneByOne(Modest):
+    """It takes models of one operator."""
+
+    def open(self, model: bytes) -> Session:
+        if len(read_model(model, "a model").operations) > 1:
+            raise Unsupported("one operator at a time")
+        return self._carrier.open(model)
