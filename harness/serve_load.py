@@ -81,8 +81,12 @@ def client(
     source: str, data: bytes, vectors: Sequence[Sequence[Array]], wanted: Sequence[Sequence[Array]], count: int
 ) -> Share:
     """Be one client: send `count` requests one after the other, and compare every answer bit for bit."""
-    session = resolve(source).instantiate().open(data)
-    latencies, different, errors = [], 0, []
+    latencies, different, errors = [], 0, list[str]()
+    began = time.monotonic()
+    try:
+        session = resolve(source).instantiate().open(data)
+    except Exception as error:  # a client that cannot begin loses all its requests
+        return Share(began, time.monotonic(), (), 0, (f"{type(error).__name__}: {error}",))
     began = time.monotonic()
     for number in range(count):
         at = time.perf_counter()

@@ -11,7 +11,8 @@ from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, console
 from opconform.harness.flatread import ModelError, read_model
 from opconform.harness.serve import check_packages
 from opconform.harness.serve_load import Figures, measure
-from opconform.runtimes.serving.address import PROTOCOLS, parse_address
+from opconform.runtimes.serving.address import PROTOCOLS, BadAddress, parse_address
+from opconform.runtimes.serving.client import find_server
 from opconform.runtimes.serving.local import start
 
 HELP = """Send requests from many clients at once, and compare every answer with lite's, bit for bit.
@@ -40,7 +41,11 @@ def command(
         raise typer.BadParameter("--url says the protocol; leave --protocol out")
     _check_model(file)
     places = [url] if url else [_checked(name) for name in protocol or ("grpc",)]
-    if not url:
+    if url:
+        if not parse_address(url).host:
+            raise BadAddress(f"--url {url}: names a protocol and no server; write --protocol {url}")
+        find_server(parse_address(url))
+    else:
         check_packages()
     server = None if url else start([file])
     try:
