@@ -138,6 +138,14 @@ def test_an_error_inside_the_adapter_is_a_crash_that_says_where(name: str, words
     executor.close()
 
 
+def test_after_an_error_inside_the_adapter_a_fresh_worker_takes_the_next_model() -> None:
+    executor = fake("raises")
+    assert isinstance(executor.execute(ADD, [(A, A)]), Crashed)
+    assert executor.run([(A, A)]) == Infra("no model is open")
+    assert isinstance(executor.execute(ADD, []), Produced)
+    executor.close()
+
+
 def test_prints_of_a_runtime_and_of_its_native_code_do_not_reach_the_wire() -> None:
     executor = fake("prints_to_stdout")
     assert len(produced(executor.execute(ADD, [(A, A)] * 50))) == 50
