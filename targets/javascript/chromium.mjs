@@ -10,8 +10,8 @@
 import {mkdtempSync, readFileSync, realpathSync, rmSync} from "node:fs";
 import {createRequire} from "node:module";
 import {tmpdir} from "node:os";
-import {dirname, extname, join, sep} from "node:path";
-import {fileURLToPath} from "node:url";
+import {dirname, extname, join, normalize, sep} from "node:path";
+import {fileURLToPath, pathToFileURL} from "node:url";
 
 import {fail, failWith, send} from "./stdio.mjs";
 import {BYE, decodeFrame, encodeFrame, FrameReader, GONE} from "./wire.mjs";
@@ -49,7 +49,7 @@ async function launch() {
 /** Answer a request of the page with a file of one of the folders; the path of its address is the file's. */
 function serve(route) {
   const {origin, pathname} = new URL(route.request().url());
-  const path = decodeURIComponent(pathname), type = TYPES[extname(path)];
+  const path = normalize(decodeURIComponent(pathname)), type = TYPES[extname(path)];
   if (origin !== ORIGIN || !type || !roots.some((root) => path.startsWith(root + sep))) return route.abort();
   try {
     return route.fulfill({body: readFileSync(path), contentType: type});
@@ -68,8 +68,9 @@ async function openPage(context) {
   await session.send("Runtime.enable");
   await session.send("Runtime.addBinding", {name: "answered"});
   session.on("Runtime.bindingCalled", ({payload}) => send(Buffer.from(payload, "base64")));
-  await page.goto(ORIGIN + join(HERE, "page.html"));
-  await page.evaluate((given) => globalThis.begin(given), {engine, packages, label, variant});
+  const [start, ...places] = [join(HERE, "page.html"), engine, packages].map((path) => pathToFileURL(path).pathname);
+  await page.goto(ORIGIN + start);
+  await page.evaluate((given) => globalThis.begin(...given), [...places, label, variant]);
   const receive = (frames) => {
     const texts = frames.map((frame) => Buffer.from(frame).toString("base64"));
     const expression = `receive(${JSON.stringify(texts)})`;

@@ -40,8 +40,8 @@ function loadScript(address) {
   });
 }
 
-/** Start the engine of a runtime. */
-globalThis.begin = async ({engine, packages, label, variant}) => {
+/** Start the engine of a runtime; `engine` and `packages` are paths of this origin. */
+globalThis.begin = async (engine, packages, label, variant) => {
   const {start} = await import(engine);
   worker = new Worker(await start(hostOf(packages), label, variant));
 };

@@ -41,13 +41,15 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Eng
     """Write an engine; its npm packages count as installed."""
 
     def write(run: str = ECHO, open: str = "") -> Engine:
+        odd = tmp_path / "a folder, #1 of 100%"  # a path that an address must spell otherwise
+        odd.mkdir(exist_ok=True)
         lists = tmp_path / "lists"
         lists.mkdir(exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             (lists / name).write_text("{}")
         packages = Packages("engine", lists, {}, GET)
         place(packages).mkdir(parents=True, exist_ok=True)
-        module = tmp_path / "engine.mjs"
+        module = odd / "engine.mjs"
         wire = (package_folder("targets", "javascript") / "wire.mjs").resolve()
         module.write_text(ENGINE.format(wire=wire, open=open, run=run))
         return Engine(module, packages)
