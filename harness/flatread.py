@@ -146,8 +146,9 @@ def _constants(root: Any, stored: Sequence[Any], tensors: Sequence[TensorType]) 
         buffer = _scalar(table, schema.TENSOR["buffer"], kinds.Uint32Flags, 0)
         start, length = _vector(buffers[buffer], schema.BUFFER["data"], 1) if buffer < len(buffers) else (0, 0)
         raw = bytes(root.Bytes[start : start + length])
-        data = _decoded(raw, tensor) if raw and tensor.dtype in DTYPES else None
-        if data is not None and not _field(table, schema.TENSOR["sparsity"]):
+        whole = raw and tensor.dtype in DTYPES and not _field(table, schema.TENSOR["sparsity"])
+        data = _decoded(raw, tensor) if whole else None
+        if data is not None:
             found[index] = data
     return found
 

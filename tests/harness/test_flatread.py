@@ -12,7 +12,7 @@ import pytest
 from opconform.harness import schema
 from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
 from opconform.harness.flatread import ModelError, read_model
-from opconform.harness.model import Quant
+from opconform.harness.model import Quant, Sparsity
 
 MODELS = Path(__file__).parents[2] / "specs" / "models"
 #: What an option of a kind may hold beside its default.
@@ -60,6 +60,14 @@ def test_weights_of_four_bits_are_read_one_by_one() -> None:
     tensors = (TensorDef("x", "int8", (1, 3), quant=Quant((1.0,), (0,))), TensorDef("w", "int4", (2, 3), numbers))
     graph = Graph((*tensors, TensorDef("y", "int8", (1, 2))), (Node("FULLY_CONNECTED", (0, 1), (2,)),), (0,), (2,))
     np.testing.assert_array_equal(read_model(write_model([graph]), "it").constants[1], numbers)
+
+
+def test_a_sparse_constant_is_no_constant_in_full() -> None:
+    zeros = np.diag(np.arange(1, 4)).astype(np.float32)
+    rows = Sparsity((0, 1), (False, True))
+    tensors = (TensorDef("x", "float32", (3, 3), zeros, sparsity=rows), TensorDef("y", "float32", (3, 3)))
+    view = read_model(write_model([Graph(tensors, (Node("DENSIFY", (0,), (1,)),), (), (1,))]), "it")
+    assert 0 not in view.constants
 
 
 def test_operands_variables_and_absent_inputs_are_told_apart() -> None:
