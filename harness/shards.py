@@ -33,6 +33,17 @@ class Shard:
 
 
 WHOLE = Shard()
+#: What merging reads of a line, by its kind.
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "header": ("version", "seed", "tier", "specs", "runtimes", "selection", "started"),
+    "spec": ("op", "rows"),
+    "case": ("op", "row", "runtime", "target", "verdict", "expected", "cases"),
+    "coverage": ("op", "row", "clauses"),
+    "cost": ("op", "runtime", "target", "verdict"),
+    "model": ("verdict", "expected"),
+    "graph": ("place",),
+    "footer": ("stale", "thin", "seconds", "lines"),
+}
 
 
 def parse_shard(text: str) -> Shard:
@@ -75,10 +86,28 @@ def read_part(path: Path) -> Part:
         raise LogError(f"{path}:1: is no run log (its first line is no header); give logs of opconform run --shard")
     if lines[-1]["kind"] != "footer":
         raise LogError(f"{path}: is incomplete; finish it with opconform run --resume --log {path}")
+    _check_lines(path, lines)
     named = lines[0]["selection"].get("shard")
     if named is None:
         raise LogError(f"{path}:1: is no part of a run; give logs of opconform run --shard K/N")
-    return Part(path, lines, parse_shard(named))
+    try:
+        return Part(path, lines, parse_shard(str(named)))
+    except ValueError as error:
+        raise LogError(f"{path}:1: {error}") from error
+
+
+def _check_lines(path: Path, lines: Sequence[Line]) -> None:
+    """Raise LogError where lines or what merging reads of them are missing."""
+    for number, line in enumerate(lines, 1):
+        lacking = [key for key in _NEEDED.get(str(line["kind"]), ()) if key not in line]
+        if lacking:
+            text = f"its {line['kind']} line has no '{lacking[0]}'"
+            raise LogError(f"{path}:{number}: {text}; the log is damaged: run the part again")
+    if lines[-1]["lines"] != len(lines):
+        text = f"has {len(lines)} lines, its footer says {lines[-1]['lines']}"
+        raise LogError(f"{path}: {text}; the log is damaged: run the part again")
+    if not isinstance(lines[0]["selection"], dict):
+        raise LogError(f"{path}:1: its selection is no mapping; the log is damaged: run the part again")
 
 
 def check_parts(parts: Sequence[Part]) -> None:

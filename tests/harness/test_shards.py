@@ -95,6 +95,12 @@ def changed(log: Path, change: Callable[[list[dict[str, Any]]], Any]) -> None:
         (lambda lines: lines[0]["selection"].update(ops=["*"]), "another selection"),
         (lambda lines: lines[0]["selection"].update(shard="2/3"), "give each once"),
         (lambda lines: lines.pop(0), "its first line is no header"),
+        (lambda lines: lines[0].pop("selection"), r"1\.jsonl:1: its header line has no 'selection'"),
+        (lambda lines: lines[0].update(selection=3), "its selection is no mapping"),
+        (lambda lines: lines[0]["selection"].update(shard="9/3"), r"1\.jsonl:1: '9/3' is no part of a run"),
+        (lambda lines: lines[0]["selection"].update(shard=5), r"'5' is no part of a run"),
+        (lambda lines: lines[-1].pop("stale"), "its footer line has no 'stale'"),
+        (lambda lines: lines.pop(-2), r"has \d+ lines, its footer says \d+; the log is damaged"),
     ],
 )
 def test_logs_that_do_not_belong_together_are_refused(
