@@ -6,7 +6,6 @@ by an atomic rename: parallel processes share the cache, and an installed wheel 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -17,6 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from opconform.harness.runtime import InvalidModel, RuntimeFailure, Unavailable
+from opconform.targets.build import digest, identity
 
 COMPILER = "gcc"
 #: Contraction would give machines with fused multiply-add other bits. The model buffer is declared as bytes and read
@@ -87,11 +87,11 @@ def build(program: str = "worker", variant: str = "host") -> Path:
     headers = sorted(path for part in ("include", "src/core", "worker") for path in (place / part).glob("*.h"))
     flags = (*FLAGS, *VARIANTS[variant], *(f"-I{place / part}" for part in ("include", "src/core", "worker")))
     relative = repr((*FLAGS, *VARIANTS[variant])).encode()
-    base = _digest([_identity(compiler), relative, *(path.read_bytes() for path in headers)])
+    base = digest([identity(compiler), relative, *(path.read_bytes() for path in headers)])
     with ThreadPoolExecutor(2) as pool:
         compiled = pool.map(lambda source: _compile((compiler, *flags), base, source), [*sources, _registry()])
         objects = tuple(compiled)
-    key = _digest([relative, *(path.name.encode() for path in objects)])
+    key = digest([relative, *(path.name.encode() for path in objects)])
     link = [compiler, *FLAGS, *VARIANTS[variant], *map(str, objects), "-lm", "-o"]
     return _publish(cache_root() / "programs" / f"micro-{program}-{variant}-{key}", lambda out: _run([*link, str(out)]))
 
@@ -113,12 +113,12 @@ def required_kernels(model: bytes) -> tuple[str, ...]:
 
 def _registry() -> Path:
     text = registry_text(op_stems())
-    path = cache_root() / "generated" / f"micro-registry-{_digest([text.encode()])}.c"
+    path = cache_root() / "generated" / f"micro-registry-{digest([text.encode()])}.c"
     return _publish(path, lambda out: out.write_text(text, encoding="utf-8"))
 
 
 def _compile(command: Sequence[str], base: str, source: Path) -> Path:
-    key = _digest([base.encode(), source.name.encode(), source.read_bytes()])
+    key = digest([base.encode(), source.name.encode(), source.read_bytes()])
     path = cache_root() / "objects" / f"{source.stem}-{key}.o"
     return _publish(path, lambda out: _run([*command, "-c", str(source), "-o", str(out)]))
 
@@ -148,17 +148,3 @@ def _run(command: Sequence[str]) -> None:
         errors = [line for line in lines if "error" in line or "undefined reference" in line]
         reason = (errors or lines or ["no message"])[0].strip()
         raise BuildFailed(f"micro: {Path(command[0]).name} failed with status {done.returncode}: {reason}")
-
-
-def _identity(tool: str) -> bytes:
-    found = Path(tool).resolve()
-    status = found.stat()
-    return f"{found} {status.st_size} {status.st_mtime_ns}".encode()
-
-
-def _digest(parts: Sequence[bytes]) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "little"))
-        digest.update(part)
-    return digest.hexdigest()[:24]
