@@ -1,3 +1,3 @@
 """opconform: a spec-driven conformance suite for neural-network operators."""
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
