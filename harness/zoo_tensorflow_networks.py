@@ -148,6 +148,7 @@ def train(name: str, seed: int, epochs: int | None = None) -> Trained:
     """Train a family with Adam on the cross-entropy of its classes; one seed and one machine give the same weights."""
     keras, family = _keras(), FAMILIES[name]
     data = TASKS[family.task]()
+    keras.utils.clear_session()  # it counts layers, and their names reach the file
     keras.utils.set_random_seed(seed)
     network = keras.Sequential([keras.Input(data.inputs.shape[1:]), *family.layers(keras.layers)])
     network.compile(keras.optimizers.Adam(family.rate), "sparse_categorical_crossentropy")
