@@ -14,17 +14,17 @@ import numpy as np
 
 from opconform.harness.model import STRING_BYTES, Array
 from opconform.harness.runtime import InvalidModel, Manifest, Trainer, Unsupported
-from opconform.runtimes.tensorflow import training
+from opconform.runtimes.tensorflow import clusters, training
 from opconform.runtimes.tensorflow.draws import RANDOM
 from opconform.runtimes.tensorflow.graph import Graph, Node, read_graph
 from opconform.runtimes.tensorflow.package import tensorflow
 
 
 class TensorFlow:
-    """The real TensorFlow, operator by operator; it has no variants."""
+    """The real TensorFlow, operator by operator; in the variant "xla" parts of a model are compiled by XLA."""
 
     def __init__(self, variant: str = "") -> None:
-        self._variant = variant
+        self._compiles = variant == "xla"
 
     def describe(self) -> Manifest:
         """Return the name; rows and limits stand in runtime.yaml."""
@@ -43,7 +43,7 @@ class TensorFlow:
                 raise Unsupported(f"{node.op} has no counterpart in TensorFlow, or none that is mapped")
         if any(node.op in RANDOM for node in graph.nodes):
             tf.random.set_seed(0)
-        return Session(graph)
+        return Session(graph, self._compiles)
 
     def trainer(self) -> Trainer:
         """Return what trains in this process (harness/runtime.py, Trains)."""
@@ -55,10 +55,12 @@ class TensorFlow:
 
 
 class Session:
-    """One model, run node by node."""
+    """One model, run node by node, or in parts that XLA compiles once the first inputs are there."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, compiles: bool) -> None:
         self._graph = graph
+        self._compiles = compiles
+        self._parts: tuple[clusters.Part, ...] = ()
 
     def run(self, inputs: Sequence[Array]) -> Sequence[Array]:
         """Compute once; the outputs are copies. Raises InvalidModel for what TensorFlow refuses."""
@@ -67,16 +69,16 @@ class Session:
             raise InvalidModel(f"{len(inputs)} inputs given, the model has {len(graph.inputs)}")
         tensors: dict[int, Any] = {number: _tensor(data) for number, data in graph.constants.items()}
         tensors |= {number: _tensor(data) for number, data in zip(graph.inputs, inputs, strict=True)}
-        for node in graph.nodes:
-            found = _run(node, tensors)
-            if len(found) != len(node.outputs):
-                raise InvalidModel(f"{node.op} has {len(node.outputs)} outputs, in TensorFlow {len(found)}")
-            tensors |= dict(zip(node.outputs, found, strict=True))
+        if self._compiles and not self._parts:
+            self._parts = clusters.split(tensorflow(), graph.nodes, tensors, _run)
+        for part in self._parts or (clusters.Part(graph.nodes, (), None),):
+            clusters.run(part, tensors, _run)
         return [_array(tensors[number]) for number in graph.outputs]
 
     def meters(self) -> Mapping[str, int]:
-        """Return nothing: nothing is measured."""
-        return {}
+        """Return how many operators XLA runs and in how many parts; nothing in the variant without it."""
+        taken = [len(part.nodes) for part in self._parts if part.compiled is not None]
+        return {"delegated": sum(taken), "parts": len(taken)} if taken else {}
 
     def close(self) -> None:
         """Nothing is held."""
@@ -92,7 +94,10 @@ def _run(node: Node, tensors: Mapping[int, Any]) -> tuple[Any, ...]:
     # An integer division by zero is an internal error to it.
     except (tf.errors.InvalidArgumentError, tf.errors.InternalError, ValueError, TypeError, IndexError) as error:
         raise InvalidModel(_one_line(error)) from error
-    return tuple(found) if isinstance(found, tuple | list) else (found,)
+    outputs = tuple(found) if isinstance(found, tuple | list) else (found,)
+    if len(outputs) != len(node.outputs):
+        raise InvalidModel(f"{node.op} has {len(node.outputs)} outputs, in TensorFlow {len(outputs)}")
+    return outputs
 
 
 def _one_line(error: Exception) -> str:
