@@ -21,7 +21,7 @@ from opconform.harness.generate.cases import ReferenceMismatch
 from opconform.harness.generate.source import Discard
 from opconform.harness.isolate import Executor
 from opconform.harness.limits import LimitError, declared_limit
-from opconform.harness.model import DTYPES, Array, Case, Declined, Outcome, Produced, Verdict
+from opconform.harness.model import DTYPES, Array, Case, Declined, Infra, Outcome, Produced, Verdict
 from opconform.harness.models_graph import Step, Values, case_of, fed_to, in_parts, judge_of
 from opconform.harness.registry import Handle
 from opconform.harness.unit import Oracle, Seat, claims
@@ -128,6 +128,11 @@ def examine(subject: Subject, seat: Seat, oracle: Oracle, examples: int) -> Find
     return Finding(verdict, expected, scores, step.label if step else "", known, outcome.meters, seconds)
 
 
+def _miscounted(outputs: Outputs, want: int) -> str:
+    """Say of the first answer with another number of outputs than the model has how many it has."""
+    return next((f"{len(answer)} outputs, want {want}" for answer in outputs if len(answer) != want), "")
+
+
 def _without_answer(subject: Subject, outcome: Outcome, seat: Seat) -> Finding:
     """Say what it means that a model is not answered; a deviation that is known of one of its operators explains it."""
     verdict, why = unanswered(outcome), ""
@@ -148,7 +153,7 @@ def score(subject: Subject, outputs: Outputs) -> Scores:
     """Count right classes and compare with the reference."""
     count, right = len(outputs), subject.outputs(len(outputs))
     gap = None if right is None else difference(right, outputs)
-    if subject.labels is None:
+    if subject.labels is None or _miscounted(outputs, len(subject.view.outputs)):
         return Scores(count, gap=gap)
     found, labels = classes(outputs), subject.labels[:count]
     wanted = None if right is None else classes(right)
@@ -166,6 +171,8 @@ def judge_operators(
     subject: Subject, seat: Seat, oracle: Oracle, outputs: Outputs
 ) -> tuple[Verdict, Step | None, Expectation | None]:
     """Judge the operators on the examples that say most; return the first deviation, unknown ones before known."""
+    if text := _miscounted(outputs, len(subject.view.outputs)):
+        return Verdict("wrong-shape", message=text), None, None
     chosen = doubtful(subject, outputs, LOOKED_INTO_ON_BOARDS if on_board(seat.handle) else LOOKED_INTO)
     vectors = [subject.vectors[n] for n in chosen]
     inner = inner_values(seat.executor, subject, vectors)
@@ -224,6 +231,8 @@ def _exposed(
     outcome = answers(executor, view, view.exposing(tensors), vectors)
     if not isinstance(outcome, Produced):
         return outcome
+    if text := _miscounted(outcome.outputs, len(tensors)):
+        return Infra(text)
     return {index: [answer[n] for answer in outcome.outputs] for n, index in enumerate(tensors)}
 
 

@@ -128,6 +128,8 @@ def difference(a: Sequence[Sequence[Array]], b: Sequence[Sequence[Array]]) -> Di
     """Compare all outputs of two runs."""
     worst, differing, total, unit = 0.0, 0, 0, "lsb"
     for left, right in zip(a, b, strict=True):
+        if len(left) != len(right):
+            return Difference(float("inf"), 1.0, "shape")
         for x, y in zip(left, right, strict=True):
             if x.shape != y.shape or x.dtype != y.dtype:
                 return Difference(float("inf"), 1.0, "shape")
