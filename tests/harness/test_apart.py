@@ -8,7 +8,8 @@ import time
 import pytest
 
 from opconform.harness.apart import Lost, apart
-from opconform.harness.runtime import RuntimeFailure, Unavailable
+from opconform.harness.registry import UnknownRuntime, resolve
+from opconform.harness.runtime import RuntimeFailure
 
 
 def test_the_answer_comes_from_another_process() -> None:
@@ -19,8 +20,8 @@ def test_the_answer_comes_from_another_process() -> None:
 def test_an_error_of_the_harness_keeps_its_kind_and_any_other_its_words() -> None:
     with pytest.raises(RuntimeFailure, match="ZeroDivisionError"):
         apart(divmod, 7, 0)
-    with pytest.raises(Unavailable, match="get it"):
-        apart(_unavailable)
+    with pytest.raises(UnknownRuntime, match="nobody"):
+        apart(resolve, "nobody")
 
 
 def test_a_death_is_told_with_its_status() -> None:
@@ -31,7 +32,3 @@ def test_a_death_is_told_with_its_status() -> None:
 def test_silence_ends_the_process() -> None:
     with pytest.raises(Lost, match=r"no answer within 0\.5 s"):
         apart(time.sleep, 60, seconds=0.5)
-
-
-def _unavailable() -> None:
-    raise Unavailable("get it")

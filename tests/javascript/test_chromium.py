@@ -19,6 +19,9 @@ from opconform.harness.isolate import Isolated, Limits
 from opconform.harness.model import Crashed, Produced, Rejected, TimedOut
 from opconform.targets.javascript.packages import package_folder
 
+#: One at a time: what a test finds in the folder of temporary files must be its own browser.
+pytestmark = pytest.mark.xdist_group("chromium")
+
 Launch = Callable[..., Isolated]
 ONES = np.ones((2, 3), np.float32)
 SPECIALS = np.array([[0.0, -0.0, np.nan], [np.inf, -np.inf, 1e-45]], np.float32)

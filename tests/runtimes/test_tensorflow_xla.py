@@ -1,4 +1,4 @@
-"""tensorflow@xla: XLA runs the operators that it can compile, the kernels run the others, and the answer is the same."""
+"""tensorflow@xla: XLA runs the operators that it can compile, kernels run the others, and the answer is the same."""
 
 from __future__ import annotations
 
