@@ -21,11 +21,11 @@ from opconform.harness.generate.cases import ReferenceMismatch
 from opconform.harness.generate.source import Discard
 from opconform.harness.isolate import Executor
 from opconform.harness.limits import LimitError, declared_limit
-from opconform.harness.model import DTYPES, Array, Case, Declined, Infra, Outcome, Produced, Verdict
+from opconform.harness.model import DTYPES, Array, Case, Declined, Outcome, Produced, Verdict
 from opconform.harness.models_graph import Step, Values, case_of, fed_to, in_parts, judge_of
 from opconform.harness.registry import Handle
 from opconform.harness.unit import Oracle, Seat, claims
-from opconform.harness.wholemodel import Difference, answers, difference
+from opconform.harness.wholemodel import Difference, answers, difference, miscounted
 from opconform.targets.boards import target_names
 
 Outputs = Sequence[tuple[Array, ...]]
@@ -88,8 +88,8 @@ def on_board(handle: Handle) -> bool:
 
 
 def classes(outputs: Outputs) -> Array:
-    """Return the class of each answer: where its first output is largest."""
-    return np.array([int(np.argmax(answer[0])) for answer in outputs])
+    """Return the class of each answer: where its first output is largest, -1 where that has no elements."""
+    return np.array([int(np.argmax(answer[0])) if answer[0].size else -1 for answer in outputs])
 
 
 def not_supported(subject: Subject, seat: Seat) -> str:
@@ -128,11 +128,6 @@ def examine(subject: Subject, seat: Seat, oracle: Oracle, examples: int) -> Find
     return Finding(verdict, expected, scores, step.label if step else "", known, outcome.meters, seconds)
 
 
-def _miscounted(outputs: Outputs, want: int) -> str:
-    """Say of the first answer with another number of outputs than the model has how many it has."""
-    return next((f"{len(answer)} outputs, want {want}" for answer in outputs if len(answer) != want), "")
-
-
 def _without_answer(subject: Subject, outcome: Outcome, seat: Seat) -> Finding:
     """Say what it means that a model is not answered; a deviation that is known of one of its operators explains it."""
     verdict, why = unanswered(outcome), ""
@@ -153,7 +148,7 @@ def score(subject: Subject, outputs: Outputs) -> Scores:
     """Count right classes and compare with the reference."""
     count, right = len(outputs), subject.outputs(len(outputs))
     gap = None if right is None else difference(right, outputs)
-    if subject.labels is None or _miscounted(outputs, len(subject.view.outputs)):
+    if subject.labels is None or miscounted(outputs, len(subject.view.outputs)):
         return Scores(count, gap=gap)
     found, labels = classes(outputs), subject.labels[:count]
     wanted = None if right is None else classes(right)
@@ -171,13 +166,15 @@ def judge_operators(
     subject: Subject, seat: Seat, oracle: Oracle, outputs: Outputs
 ) -> tuple[Verdict, Step | None, Expectation | None]:
     """Judge the operators on the examples that say most; return the first deviation, unknown ones before known."""
-    if text := _miscounted(outputs, len(subject.view.outputs)):
+    if text := miscounted(outputs, len(subject.view.outputs)):
         return Verdict("wrong-shape", message=text), None, None
     chosen = doubtful(subject, outputs, LOOKED_INTO_ON_BOARDS if on_board(seat.handle) else LOOKED_INTO)
     vectors = [subject.vectors[n] for n in chosen]
     inner = inner_values(seat.executor, subject, vectors)
+    if isinstance(inner, Verdict):
+        return inner, None, None
     if not isinstance(inner, Mapping):
-        return _by_class(subject, outputs, inner), None, None
+        return _by_outputs(subject, outputs, inner), None, None
     first: tuple[Verdict, Step | None, Expectation | None] = Verdict("pass"), None, None
     for step in subject.steps:
         verdict, case = judge_step(step, oracle, inner, seat.handle.manifest.arithmetic)
@@ -204,8 +201,10 @@ def doubtful(subject: Subject, outputs: Outputs, least: int) -> list[int]:
     return sorted({*farthest, *(int(n) for n in other[:MOST_LOOKED_INTO])})
 
 
-def inner_values(executor: Executor, subject: Subject, vectors: Sequence[tuple[Array, ...]]) -> Values | Outcome:
-    """Return every tensor that a runtime computes, or what came instead.
+def inner_values(
+    executor: Executor, subject: Subject, vectors: Sequence[tuple[Array, ...]]
+) -> Values | Outcome | Verdict:
+    """Return every tensor that a runtime computes, or what came instead; a verdict where their number is wrong.
 
     All are asked for at once, and where that fails (a board has no memory for all) operator by operator.
     """
@@ -215,6 +214,8 @@ def inner_values(executor: Executor, subject: Subject, vectors: Sequence[tuple[A
     found = _exposed(executor, view, every, vectors)
     if isinstance(found, Mapping):
         return fed | dict(found)
+    if isinstance(found, Verdict):
+        return found
     values: dict[int, Sequence[Array]] = dict(fed)
     for step in subject.steps:
         wanted = tuple(i for i in (*step.fed, *step.operation.outputs) if i not in values)
@@ -227,12 +228,12 @@ def inner_values(executor: Executor, subject: Subject, vectors: Sequence[tuple[A
 
 def _exposed(
     executor: Executor, view: ModelView, tensors: Sequence[int], vectors: Sequence[tuple[Array, ...]]
-) -> Values | Outcome:
+) -> Values | Outcome | Verdict:
     outcome = answers(executor, view, view.exposing(tensors), vectors)
     if not isinstance(outcome, Produced):
         return outcome
-    if text := _miscounted(outcome.outputs, len(tensors)):
-        return Infra(text)
+    if text := miscounted(outcome.outputs, len(tensors)):
+        return Verdict("wrong-shape", message=f"with inner tensors as outputs: {text}")
     return {index: [answer[n] for answer in outcome.outputs] for n, index in enumerate(tensors)}
 
 
@@ -266,13 +267,24 @@ def _as_defined(right: Judge, outputs: Outputs) -> bool:
     return all(np.array_equal(a, b) for want, got in pairs for a, b in zip(want, got, strict=True))
 
 
-def _by_class(subject: Subject, outputs: Outputs, outcome: Outcome) -> Verdict:
-    """Judge a runtime that shows no inner tensors: it has to give the reference's classes."""
+def _by_outputs(subject: Subject, outputs: Outputs, outcome: Outcome) -> Verdict:
+    """Judge a runtime that shows no inner tensors by its answers: by their class, or by every number without classes.
+
+    A pass says how little it rests on. Numbers beside the classes are not judged: what several operators may be off by
+    together, no spec says.
+    """
     right = subject.outputs(len(outputs))
-    if right is None or subject.labels is None or np.array_equal(classes(right), classes(outputs)):
-        return Verdict("pass")
-    text = f"classes differ from the reference's, and its inner tensors cannot be seen: {unanswered(outcome).message}"
-    return Verdict("wrong-value", message=text)
+    hidden = f"its inner tensors cannot be seen: {unanswered(outcome).message}"
+    if right is None:
+        return Verdict("pass", message=f"not judged: the reference cannot run it, and {hidden}")
+    gap = difference(right, outputs)
+    if gap.unit == "shape":
+        return Verdict("wrong-shape", message=f"shapes or dtypes differ from the reference's, and {hidden}")
+    if gap.matters and (subject.labels is None or not np.isfinite(gap.worst)):
+        return Verdict("wrong-value", message=f"{gap.worst:.3g} {gap.unit} from the reference, and {hidden}")
+    if subject.labels is not None and not np.array_equal(classes(right), classes(outputs)):
+        return Verdict("wrong-value", message=f"classes differ from the reference's, and {hidden}")
+    return Verdict("pass", message=f"judged by {'outputs' if subject.labels is None else 'class'} only: {hidden}")
 
 
 def _unsteady(

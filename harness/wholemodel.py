@@ -124,6 +124,12 @@ def execute(executors: Mapping[str, Executor], view: ModelView, vectors: Vectors
     return result
 
 
+def miscounted(outputs: Vectors, want: int) -> str:
+    """Say of the first answer with another number of outputs than the model has how many it has, else ""."""
+    wrong = ((n, len(answer)) for n, answer in enumerate(outputs) if len(answer) != want)
+    return next((f"answer {n} has {count} outputs, the model {want}" for n, count in wrong), "")
+
+
 def difference(a: Sequence[Sequence[Array]], b: Sequence[Sequence[Array]]) -> Difference:
     """Compare all outputs of two runs."""
     worst, differing, total, unit = 0.0, 0, 0, "lsb"
@@ -137,13 +143,20 @@ def difference(a: Sequence[Sequence[Array]], b: Sequence[Sequence[Array]]) -> Di
             if x.size == 0:
                 continue
             x64, y64 = numbers(x), numbers(y)
-            gap = np.where(np.isnan(x64) & np.isnan(y64), 0.0, np.abs(x64 - y64))
+            gap = _gaps(x64, y64)
             if x.dtype.kind == "f":
                 unit = "of range"
-                gap = gap / max(float(np.nanmax(np.abs(x))), 1e-30)
+                gap = gap / max(float(np.max(np.abs(x64[np.isfinite(x64)]), initial=0)), 1e-30)
             differing += int(np.sum(gap > (FLOAT_SHARE if x.dtype.kind == "f" else 0)))
             worst = max(worst, float(np.max(np.where(np.isnan(gap), np.inf, gap))))
     return Difference(worst, differing / max(total, 1), unit)
+
+
+def _gaps(x: Array, y: Array) -> Array:
+    """Return how far elements are apart; equal infinities and NaN beside NaN are not."""
+    with np.errstate(invalid="ignore"):
+        apart: Array = np.abs(x - y)
+    return np.where((x == y) | (np.isnan(x) & np.isnan(y)), 0.0, apart)
 
 
 def find_culprit(view: ModelView, first: Executor, second: Executor, vectors: Vectors) -> Culprit | None:

@@ -32,6 +32,7 @@ from opconform.harness.wholemodel import (
     execute,
     find_culprit,
     load_inputs,
+    miscounted,
     unknown_ops,
 )
 
@@ -113,8 +114,10 @@ def _judged(ran: Ran, subject: Subject, seat: Seat, oracle: Oracle) -> dict[str,
         return {}
     gap = difference(right, ran.outputs)
     verdict, step, _ = judge_operators(subject, seat, oracle, ran.outputs)
-    wrong = {"first_difference": f"{step.label + ': ' if step else ''}{verdict.message}"}
-    return _told(gap, verdict.kind == "pass") | (wrong if verdict.kind != "pass" else {})
+    told = _told(gap, verdict.kind == "pass")
+    if step:
+        return told | {"first_difference": f"{step.label}: {verdict.message}"}
+    return told | ({"note" if verdict.kind == "pass" else "wrong": verdict.message} if verdict.message else {})
 
 
 def _told(gap: Difference, agrees: bool) -> dict[str, Any]:
@@ -123,9 +126,13 @@ def _told(gap: Difference, agrees: bool) -> dict[str, Any]:
 
 def _compared(ran: Sequence[Ran], view: ModelView, seats: Mapping[str, Seat], fed: Vectors) -> list[dict[str, Any]]:
     """Compare every runtime with the first that answers; find the first operator that differs."""
-    base = next((r for r in ran if r.outputs is not None), None)
+    counted = {r.label: miscounted(r.outputs or (), len(view.outputs)) for r in ran}
+    base = next((r for r in ran if r.outputs is not None and not counted[r.label]), None)
     found = []
     for r in ran:
+        if counted[r.label]:
+            found.append({"agrees": False, "wrong": counted[r.label]})
+            continue
         if base is None or r.outputs is None or base.outputs is None or r is base:
             found.append(dict[str, Any]())
             continue
@@ -175,3 +182,7 @@ def _print(file: Path, view: ModelView, rows: Sequence[Mapping[str, Any]], right
             out.print(f"{row['runtime']}: {row['outcome']}", markup=False)
         if "first_difference" in row:
             out.print(f"{row['runtime']} is wrong first at {row['first_difference']}", markup=False)
+        if "wrong" in row:
+            out.print(f"{row['runtime']} is wrong: {row['wrong']}", markup=False)
+        if "note" in row:
+            out.print(f"{row['runtime']} {row['note']}", markup=False)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+
 import numpy as np
 
 from opconform.harness.flatread import ModelView, read_model
+from opconform.harness.model import Array
 from opconform.harness.runtime import Manifest, Runtime, Session, Unsupported
 from opconform.runtimes.lite import Lite
 
@@ -78,6 +81,21 @@ class Secretive(WrongWeights):
         return super().told(model, view)
 
 
+class Closed(Secretive):
+    """Right, and shows nothing but the model's own output."""
+
+    def told(self, model: bytes, view: ModelView) -> bytes:
+        super().told(model, view)
+        return model
+
+
+class Hiding(Closed):
+    """Its classes are right and the numbers beside them off, and it shows nothing but the model's own output."""
+
+    def open(self, model: bytes) -> Session:
+        return Altered(super().open(model), lambda outputs, _: [np.where(y == y.max(), y, y.min()) for y in outputs])
+
+
 class Refusing(Right):
     """Claims every row and takes no model of more than one operator."""
 
@@ -98,19 +116,55 @@ class NotANumber(Right):
     """Answers every model with NaN."""
 
     def open(self, model: bytes) -> Session:
-        return Rubbish(super().open(model))
+        return Altered(super().open(model), lambda outputs, _: [np.full_like(y, np.nan) for y in outputs])
 
 
-class Rubbish:
-    """A session whose outputs are not numbers."""
+class Silent(Right):
+    """Answers without any output."""
 
-    def __init__(self, carrier: Session) -> None:
-        self._carrier = carrier
+    def open(self, model: bytes) -> Session:
+        return Altered(super().open(model), lambda outputs, _: [])
 
-    def run(self, inputs: object) -> list[np.ndarray]:  # type: ignore[type-arg]
-        return [np.full_like(y, np.nan) for y in self._carrier.run(inputs)]  # type: ignore[arg-type]
 
-    def meters(self) -> dict[str, int]:
+class Doubling(Right):
+    """Gives its outputs twice."""
+
+    def open(self, model: bytes) -> Session:
+        return Altered(super().open(model), lambda outputs, _: [*outputs, *outputs])
+
+
+class Forgetful(Right):
+    """Gives no output from the fifth answer on."""
+
+    def open(self, model: bytes) -> Session:
+        return Altered(super().open(model), lambda outputs, number: outputs if number < 4 else [])
+
+
+class Stingy(Right):
+    """Gives one output, however many a model has."""
+
+    def open(self, model: bytes) -> Session:
+        return Altered(super().open(model), lambda outputs, _: outputs[-1:])
+
+
+class Empty(Right):
+    """Gives outputs without elements."""
+
+    def open(self, model: bytes) -> Session:
+        return Altered(super().open(model), lambda outputs, _: [np.zeros((1, 0), y.dtype) for y in outputs])
+
+
+class Altered:
+    """A session that gives something else than another: `change` takes its outputs and how many answers were before."""
+
+    def __init__(self, carrier: Session, change: Callable[[Sequence[Array], int], Sequence[Array]]) -> None:
+        self._carrier, self._change, self._answers = carrier, change, 0
+
+    def run(self, inputs: Sequence[Array]) -> Sequence[Array]:
+        self._answers += 1
+        return self._change(self._carrier.run(inputs), self._answers - 1)
+
+    def meters(self) -> Mapping[str, int]:
         return {}
 
     def close(self) -> None:

@@ -25,9 +25,9 @@ from opconform.harness.registry import resolve
 from opconform.harness.runner import load_oracle
 from opconform.harness.spec_load import load_all
 from opconform.harness.unit import Oracle, Seat
-from opconform.harness.wholemodel import answers
+from opconform.harness.wholemodel import answers, difference
 from opconform.harness.yamlish import SpecError
-from opconform.reports.fields import reader
+from opconform.harness.fields import reader
 from opconform.reports.lines import ModelLine
 from opconform.reports.models import row
 
@@ -117,6 +117,53 @@ def test_a_runtime_that_shows_no_inner_tensors_must_give_the_classes_of_the_refe
     finding = found("Secretive", "conv_float32", 16)
     assert finding.verdict.kind == "wrong-value"
     assert "its inner tensors cannot be seen" in finding.verdict.message
+
+
+def test_a_runtime_that_shows_no_inner_tensors_and_has_the_right_classes_is_said_to_be_judged_by_them_only() -> None:
+    finding = found("Hiding", "dense_float32")
+    assert finding.scores.gap is not None
+    assert finding.scores.gap.matters
+    assert finding.verdict.kind == "pass"
+    assert finding.verdict.message.startswith("judged by class only: its inner tensors cannot be seen: only the last")
+
+
+@pytest.mark.parametrize("model", ["dense_float32", "dense_int8"])
+def test_without_classes_a_runtime_that_shows_no_inner_tensors_is_judged_by_its_numbers(model: str) -> None:
+    subject = replace(zoo_of(8).subject(entry(model)), labels=None)
+    wrong = examine(subject, seat("Hiding"), oracle(), 8)
+    assert (wrong.verdict.kind, wrong.expected) == ("wrong-value", False)
+    assert "from the reference, and its inner tensors cannot be seen" in wrong.verdict.message
+    right = examine(subject, seat("Closed"), oracle(), 8)
+    assert (right.verdict.kind, right.expected) == ("pass", True)
+    assert right.verdict.message.startswith("judged by outputs only")
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize(
+    ("runtime", "said"),
+    [
+        ("Silent", "answer 0 has 0 outputs, the model 1"),
+        ("Doubling", "answer 0 has 2 outputs, the model 1"),
+        ("Forgetful", "answer 4 has 0 outputs, the model 1"),
+        ("Stingy", "with inner tensors as outputs: answer 0 has 1 outputs, the model"),
+    ],
+)
+def test_another_number_of_outputs_than_the_model_has_is_a_wrong_shape(runtime: str, said: str, labelled: bool) -> None:
+    subject = zoo_of(8).subject(entry("dense_float32"))
+    finding = examine(subject if labelled else replace(subject, labels=None), seat(runtime), oracle(), 8)
+    assert (finding.verdict.kind, finding.expected) == ("wrong-shape", False)
+    assert finding.verdict.message.startswith(said)
+
+
+def test_outputs_without_elements_are_a_wrong_shape() -> None:
+    assert found("Empty", "dense_float32").verdict.kind == "wrong-shape"
+
+
+def test_equal_infinities_are_no_difference_and_do_not_hide_one() -> None:
+    wanted = [(np.array([np.inf, -np.inf, np.nan, 1.0], np.float32),)]
+    assert not difference(wanted, wanted).matters
+    assert difference(wanted, [(np.array([np.inf, -np.inf, np.nan, 1.5], np.float32),)]).matters
+    assert difference(wanted, [(np.array([np.inf, np.inf, np.nan, 1.0], np.float32),)]).matters
 
 
 def test_an_answer_that_is_no_number_is_wrong() -> None:
