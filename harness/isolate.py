@@ -274,6 +274,8 @@ def _failed(failure: wire.Failure, stage: str, limits: Limits) -> Outcome:
             return Rejected(failure.text)
         case wire.LOST:
             return Lost(f"{stage}: {failure.text}")
+        case wire.UNREACHED:
+            return Infra(f"{stage}: {failure.text}")
         case wire.INTERNAL:
             return Crashed(f"internal error during {stage}: {failure.text}")
         case wire.FAULT:

@@ -14,6 +14,7 @@ import numpy as np
 from opconform.harness.flatread import random_inputs, read_model
 from opconform.harness.model import Array
 from opconform.harness.registry import resolve
+from opconform.harness.runtime import RuntimeFailure
 
 #: Different inputs, which clients send in turn.
 VECTORS = 64
@@ -86,20 +87,25 @@ def client(
     try:
         session = resolve(source).instantiate().open(data)
     except Exception as error:  # a client that cannot begin loses all its requests
-        return Share(began, time.monotonic(), (), 0, (f"{type(error).__name__}: {error}",))
+        return Share(began, time.monotonic(), (), 0, (_words(error),))
     began = time.monotonic()
     for number in range(count):
         at = time.perf_counter()
         try:
             outputs = session.run(vectors[number % len(vectors)])
         except Exception as error:  # whatever it is, the request is lost
-            errors.append(f"{type(error).__name__}: {error}")
+            errors.append(_words(error))
             continue
         latencies.append(time.perf_counter() - at)
         different += not same(outputs, wanted[number % len(wanted)])
     ended = time.monotonic()
     session.close()
     return Share(began, ended, tuple(latencies), different, tuple(errors))
+
+
+def _words(error: Exception) -> str:
+    """Return an error in one line: a failure of the contract says all itself."""
+    return str(error) if isinstance(error, RuntimeFailure) else f"{type(error).__name__}: {error}"
 
 
 def same(found: Sequence[Array], wanted: Sequence[Array]) -> bool:

@@ -53,7 +53,7 @@ METERS: Mapping[int, str] = {
 }
 _METER_IDS: Mapping[str, int] = {name: number for number, name in METERS.items()}
 
-UNSUPPORTED, INVALID_MODEL, INVALID_INPUT, NO_MEMORY, INTERNAL, FAULT, BUDGET, BAD_FRAME, LOST = range(1, 10)
+UNSUPPORTED, INVALID_MODEL, INVALID_INPUT, NO_MEMORY, INTERNAL, FAULT, BUDGET, BAD_FRAME, LOST, UNREACHED = range(1, 11)
 CODES: Mapping[int, str] = {
     UNSUPPORTED: "unsupported",
     INVALID_MODEL: "invalid-model",
@@ -64,6 +64,7 @@ CODES: Mapping[int, str] = {
     BUDGET: "budget",
     BAD_FRAME: "bad-frame",
     LOST: "lost",
+    UNREACHED: "unreached",
 }
 REGISTERS = ("exception", "r0", "r12", "lr", "pc", "xpsr", "cfsr", "hfsr", "mmfar", "bfar", "sfsr", "sfar")
 _REGISTER_WORDS = 16

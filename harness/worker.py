@@ -168,6 +168,8 @@ def _explain(error: Exception, invalid: int) -> bytes:
             return _failure(wire.NO_MEMORY, text or "out of memory")
         case TimeoutError():  # the runtime stopped an endless loop itself
             return _failure(wire.BUDGET, text)
+        case RuntimeFailure():
+            return _failure(wire.UNREACHED, text)
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return _failure(wire.INTERNAL, f"{type(error).__name__}: {text}{where}")

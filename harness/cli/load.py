@@ -9,6 +9,8 @@ import typer
 
 from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, console
 from opconform.harness.flatread import ModelError, read_model
+from opconform.harness.runner import TargetFailed
+from opconform.harness.runtime import Unavailable
 from opconform.harness.serve import check_packages
 from opconform.harness.serve_load import Figures, measure
 from opconform.runtimes.serving.address import PROTOCOLS, BadAddress, parse_address
@@ -18,7 +20,8 @@ from opconform.runtimes.serving.local import start
 HELP = """Send requests from many clients at once, and compare every answer with lite's, bit for bit.
 
 Without --url the project's own server is started on loopback with the model. Exit code 0: every request was answered,
-and rightly; 1: not so; 2: bad input. With --url the server must have the model by the file's name, or as ?model= says.
+and rightly; 1: not so; 2: bad input; 3: no server at --url, which
+must have the model by the file's name, or as ?model= says.
 
 Example: opconform load specs/models/digits_int8.tflite --protocol grpc --clients 8 --requests 10000
 """
@@ -44,7 +47,7 @@ def command(
     if url:
         if not parse_address(url).host:
             raise BadAddress(f"--url {url}: names a protocol and no server; write --protocol {url}")
-        find_server(parse_address(url))
+        _see(url)
     else:
         check_packages()
     server = None if url else start([file])
@@ -58,6 +61,13 @@ def command(
         if server is not None:
             server.stop()
     return DEVIATIONS if any(one.lost or one.different for one in found) else AS_EXPECTED
+
+
+def _see(url: str) -> None:
+    try:
+        find_server(parse_address(url))
+    except Unavailable as error:
+        raise TargetFailed(f"--url {url}: {error}") from error
 
 
 def _check_model(file: Path) -> None:
@@ -74,9 +84,10 @@ def _checked(protocol: str) -> str:
 
 
 def _show(place: str, one: Figures) -> None:
+    speed = f" ({one.rate:,.0f}/s), p50 {one.p50_ms:.1f} ms, p99 {one.p99_ms:.1f} ms" if one.lost < one.requests else ""
     text = (
-        f"{place}: {one.requests} requests of {one.clients} clients in {one.seconds:.1f} s ({one.rate:,.0f}/s), "
-        f"p50 {one.p50_ms:.1f} ms, p99 {one.p99_ms:.1f} ms, lost {one.lost}, different {one.different}"
+        f"{place}: {one.requests} requests of {one.clients} clients in {one.seconds:.1f} s{speed}, "
+        f"lost {one.lost}, different {one.different}"
     )
     console().print(
         text + (f", first error: {one.first_error}" if one.first_error else ""), markup=False, soft_wrap=True

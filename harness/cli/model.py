@@ -164,6 +164,14 @@ def _flash(data: bytes, target: str) -> dict[str, Any]:
         return {}
 
 
+def _gap(row: Mapping[str, Any]) -> str:
+    if "worst" not in row:
+        return ""
+    if row["unit"] == "shape":
+        return "another shape"
+    return "equal" if row["worst"] == 0 else f"{row['worst']:.3g} {row['unit']}"
+
+
 def _print(file: Path, view: ModelView, rows: Sequence[Mapping[str, Any]], right: Values | str) -> None:
     out = wide_console()
     ops = sorted({o.op for o in view.operations})
@@ -173,9 +181,8 @@ def _print(file: Path, view: ModelView, rows: Sequence[Mapping[str, Any]], right
     headers = ("outcome", "difference", "arena", "instructions", "stack", "flash", "seconds")
     table = Table(*(Column(name, no_wrap=True) for name in ("runtime", *headers)), box=None)
     for row in rows:
-        gap = "" if "worst" not in row else ("equal" if row["worst"] == 0 else f"{row['worst']:.3g} {row['unit']}")
         cells = [str(row.get(key, "")) for key in ("arena", "instructions", "stack", "flash", "seconds")]
-        table.add_row(row["runtime"], "ran" if row["outcome"] == "ran" else "did not run", gap, *cells)
+        table.add_row(row["runtime"], "ran" if row["outcome"] == "ran" else "did not run", _gap(row), *cells)
     out.print(table)
     for row in rows:
         if row["outcome"] != "ran":

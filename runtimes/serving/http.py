@@ -9,19 +9,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from opconform.harness.runtime import InvalidModel, Unsupported
+from opconform.harness.runtime import InvalidModel, RuntimeFailure, Unsupported
 from opconform.runtimes.serving.address import Address
-from opconform.runtimes.serving.tensors import BadAnswer
 
 #: Seconds until a server that does not answer is given up: less than what a worker may take.
 PATIENCE = 45.0
 #: A connection that nobody used for so many seconds may have been closed by the server: a new one takes its place.
 IDLE = 2.0
 MOST_BYTES = 256 * 1024 * 1024
+_HELP = "is an inference server behind that URL?"
 
 
 class ServerError(Exception):
     """The server failed, by its own words; the message names the status."""
+
+
+class NoServer(RuntimeFailure):
+    """What answers is no inference server: it speaks no HTTP, or no JSON; the message names the URL and what came."""
 
 
 class NotThere(ServerError):
@@ -30,43 +34,54 @@ class NotThere(ServerError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status, headers (names in lower case) and body of an answer."""
+    """Status, headers (names in lower case) and body of an answer; `url` is what was asked."""
 
+    url: str
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     @property
     def document(self) -> Any:
-        """Return the body as JSON. Raises BadAnswer."""
-        return parse_json(self.body)
+        """Return the body as JSON. Raises NoServer."""
+        return self.leading(len(self.body))
+
+    def leading(self, size: int) -> Any:
+        """Return the first `size` bytes of the body as JSON, with the words NaN and Infinity. Raises NoServer."""
+        try:
+            return json.loads(self.body[:size])
+        except (ValueError, RecursionError) as error:
+            what = "nests too deeply" if isinstance(error, RecursionError) else f"is no JSON: {error}"
+            raise NoServer(f"{self.url}: the answer {shown(self.body[:size])} {what}; {_HELP}") from error
 
     @property
     def words(self) -> str:
         """Return what the server says went wrong."""
         try:
             said = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             said = self.body.decode("utf-8", "replace")
         if isinstance(said, dict):
             said = said.get("error", said.get("detail", said))
         return " ".join(str(said).split())[:300]
 
 
-def parse_json(body: bytes) -> Any:
-    """Return what a body says, with the words NaN and Infinity. Raises BadAnswer."""
-    try:
-        return json.loads(body)
-    except ValueError as error:
-        raise BadAnswer(f"the answer {body[:40]!r} is no JSON: {error}") from error
+def shown(text: bytes) -> str:
+    """Return the start of what came, for a message."""
+    return repr(text[:40]).removeprefix("b") + ("…" if len(text) > 40 else "")
 
 
 class Http:
-    """A connection to an address. Raises OSError where there is no server, TimeoutError where it does not answer."""
+    """A connection to an address.
+
+    Raises OSError where there is no server or it went away, TimeoutError where it does not answer, and NoServer where
+    what it answers is no HTTP.
+    """
 
     def __init__(self, address: Address) -> None:
         connect = http.client.HTTPSConnection if address.secure else http.client.HTTPConnection
         self._connection = connect(address.host, address.port, timeout=PATIENCE)
+        self._base = f"{'https' if address.secure else 'http'}://{address.place}"
         self._prefix = address.path
         self._used = time.monotonic()
 
@@ -74,18 +89,27 @@ class Http:
         """Send a request and return the answer, whatever its status."""
         if time.monotonic() - self._used > IDLE:
             self._connection.close()
+        url = self._base + self._prefix + path
         try:
             self._connection.request(method, self._prefix + path, body or None, dict(headers or {}))
             response = self._connection.getresponse()
             data = response.read(MOST_BYTES)
+        except (http.client.RemoteDisconnected, http.client.IncompleteRead) as error:
+            self._connection.close()
+            raise ConnectionError(f"{url}: the connection ended early: {error}") from error
         except http.client.HTTPException as error:
             self._connection.close()
-            raise ConnectionError(f"no HTTP answer: {type(error).__name__}: {error}") from error
+            came = shown(str(error).encode("utf-8", "replace"))
+            raise NoServer(f"{url}: the answer is no HTTP ({type(error).__name__}): {came}; {_HELP}") from error
         except OSError:
             self._connection.close()
             raise
+        if not response.isclosed():
+            self._connection.close()  # nothing tells where the answer ends, or it has more than was read
+        if response.length and len(data) < MOST_BYTES:
+            raise ConnectionError(f"{url}: the connection ended {response.length} bytes before the answer did")
         self._used = time.monotonic()
-        return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, data)
+        return Answer(url, response.status, {name.lower(): value for name, value in response.getheaders()}, data)
 
     def close(self) -> None:
         """Close the connection."""

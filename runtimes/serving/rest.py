@@ -14,7 +14,7 @@ import numpy as np
 from opconform.harness.model import Array
 from opconform.harness.runtime import InvalidModel, LostInTransport, Unsupported
 from opconform.runtimes.serving import tensors
-from opconform.runtimes.serving.http import Answer, Http, checked, parse_json
+from opconform.runtimes.serving.http import Answer, Http, checked
 from opconform.runtimes.serving.tensors import BadAnswer, Described
 
 _JSON = {"content-type": "application/json"}
@@ -196,7 +196,7 @@ def _outputs_of(answer: Answer, signature: Signature) -> list[Array]:
     if not 0 <= at <= len(answer.body):
         raise BadAnswer(f"{_SPLIT} is {length}, the body has {len(answer.body)} bytes")
     found = {}
-    for number, entry in enumerate(_field("answer", parse_json(answer.body[:at]), "outputs", list)):
+    for number, entry in enumerate(_field("answer", answer.leading(at), "outputs", list)):
         where = f"output {number}"
         name, datatype = _field(where, entry, "name", str), _field(where, entry, "datatype", str)
         shape = _shape_of(where, _field(where, entry, "shape", list), 0)

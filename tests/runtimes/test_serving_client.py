@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ import pytest
 from opconform.harness import registry
 from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
 from opconform.harness.isolate import InProcess, connect
-from opconform.harness.model import Crashed, Declined, Lost, Produced, Rejected
+from opconform.harness.model import Crashed, Declined, Infra, Lost, Produced, Rejected
 from opconform.harness.runtime import RuntimeFailure, Unavailable
 from opconform.runtimes.serving import Serving
 from opconform.runtimes.serving.address import Address, BadAddress, parse_address
@@ -191,7 +192,6 @@ def test_a_status_says_what_happened(status: int, kind: type, serve: Callable[[T
 @pytest.mark.parametrize(
     ("body", "headers", "words"),
     [
-        (b"no json", {}, "is no JSON"),
         (b"{}", {}, "outputs is"),
         (b'{"outputs": []}', {}, "the answer lacks y"),
         (v2_json([1.0]), {}, "has 1 elements"),
@@ -212,6 +212,80 @@ def test_an_answer_that_breaks_the_protocol_is_a_crash_in_one_line(
     assert isinstance(found, Crashed)
     assert words in found.detail
     assert "\n" not in found.detail
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"no json", "the answer 'no json' is no JSON: Expecting value"),
+        (b'{"outputs": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nests too deeply; is an inference server behind"),
+        (b"\xff\xfe" + b"x" * 100, "xx'… is no JSON"),
+    ],
+)
+def test_an_answer_that_is_no_json_is_no_server_and_names_the_url(
+    body: bytes, words: str, serve: Callable[[Told], Told]
+) -> None:
+    told = serve(Told(lambda *_: (200, body, {})))
+    found = outcome(told.url)
+    assert isinstance(found, Infra)
+    assert found.detail.startswith(f"{told.url}/v2/models/opconform-")
+    assert words in found.detail
+
+
+def test_an_error_of_deep_json_is_told_as_it_came(serve: Callable[[Told], Told]) -> None:
+    found = outcome(serve(Told(lambda *_: (500, b"[" * 100_000, {}))).url)
+    assert isinstance(found, Crashed)
+    assert "HTTP 500: [[[" in found.detail
+
+
+class Garbage(socketserver.BaseRequestHandler):
+    """A server that speaks no HTTP."""
+
+    def handle(self) -> None:
+        self.request.recv(65536)
+        self.request.sendall(b"SSH-2.0-x\r\n")
+
+
+class Leaving(socketserver.BaseRequestHandler):
+    """A server that ends every connection before the answer does."""
+
+    def handle(self) -> None:
+        self.request.recv(65536)
+        self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegin")
+
+
+@pytest.fixture
+def listening() -> Iterator[Callable[[type[socketserver.BaseRequestHandler]], str]]:
+    servers = []
+
+    def start(kind: type[socketserver.BaseRequestHandler]) -> str:
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), kind)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        return f"http://127.0.0.1:{server.server_address[1]}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_what_speaks_no_http_is_no_server_in_a_worker_as_in_this_process(listening: Callable[..., str]) -> None:
+    url = listening(Garbage)
+    worker = connect(registry.resolve(f"serving@{url}"))
+    apart = worker.execute(add_model(), [(A, B)])
+    worker.close()
+    for found, stage in ((outcome(url), ""), (apart, "OPEN: ")):
+        assert isinstance(found, Infra)
+        assert found.detail.startswith(f"{stage}{url}/v2/repository/models/opconform-")
+        assert "the answer is no HTTP (BadStatusLine): 'SSH-2.0-x" in found.detail
+        assert "\n" not in found.detail
+
+
+def test_a_connection_that_ends_within_an_answer_is_a_crash(listening: Callable[..., str]) -> None:
+    found = outcome(listening(Leaving))
+    assert isinstance(found, Crashed)
+    assert "the connection ended 95 bytes before the answer did" in found.detail
 
 
 def test_a_server_that_takes_no_models_is_told_so(serve: Callable[[Told], Told]) -> None:
