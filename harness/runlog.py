@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+from opconform.harness.loglines import fault
+
 Line = Mapping[str, Any]
 #: Kinds of the last line of a row, and of a model: what stands before one is whole.
 LAST_OF_UNIT = ("coverage", "graph")
@@ -84,6 +86,9 @@ def taken_up(path: Path, header: Line) -> tuple[int, list[Line]]:
                 f"{path}:1: was made with {key} {lines[0].get(key)!r}, this run has {header.get(key)!r}; "
                 "use the same settings, or run without --resume"
             )
+    for number, line in enumerate(lines, 1):
+        if wrong := fault(line):
+            raise LogError(f"{path}:{number}: {wrong}; the log is damaged; run without --resume")
     if lines[-1].get("kind") == "footer":
         raise LogError(f"{path}: is complete already; nothing to resume")
     last = max((n for n, line in enumerate(lines) if line.get("kind") in LAST_OF_UNIT), default=-1)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import platform
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import partial
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from opconform import __version__
-from opconform.harness import costs, coverage, crew, events, models_unit
+from opconform.harness import costs, crew, events, models_unit
 from opconform.harness.crew_ray import distributed
 from opconform.harness.expectations import Expectation, load_expectations
 from opconform.harness.generate.engine import TIERS, Tier
@@ -23,11 +22,12 @@ from opconform.harness.isolate import Isolated, connect
 from opconform.harness.models_unit import MODEL
 from opconform.harness.registry import Handle, claims_row, resolve
 from opconform.harness.rotation import Rotation, asked_for, rotation
-from opconform.harness.runlog import LogWriter, taken_up
+from opconform.harness.runlog import LogError, LogWriter, taken_up
 from opconform.harness.runtime import Unavailable
 from opconform.harness.shards import WHOLE, Shard, all_thin, merged, read_part, still_stale
 from opconform.harness.spec import OpSpec
 from opconform.harness.spec_load import load_all, spec_folder
+from opconform.harness.totals import Totals, footer_of
 from opconform.harness.unit import Oracle, Seat, run_unit
 
 Line = Mapping[str, Any]
@@ -59,47 +59,6 @@ class Selection:
     address: str = ""  # of a Ray cluster; "": one is started on this machine
     models: tuple[str, ...] = ()  # globs over the models of the zoo, which run after the ops
     zoo: Path | None = None  # description of the models; None: those installed
-
-
-@dataclass(slots=True)
-class Totals:
-    """What the footer says."""
-
-    cases: int = 0
-    lines: int = 0
-    verdicts: Counter[str] = field(default_factory=Counter)
-    unexpected: int = 0
-    infra: int = 0
-    judged: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # (name@target, op, row)
-    explained: set[tuple[str, str]] = field(default_factory=set)  # (name@target, where) of entries that matched
-    coverage: list[Line] = field(default_factory=list)
-    outdated: dict[str, str] = field(default_factory=dict)  # where -> why the example is no case any more
-    models: Counter[str] = field(default_factory=Counter)  # verdict -> models on runtimes
-
-    def add(self, line: Line) -> None:
-        """Count one line."""
-        self.lines += 1
-        if line["kind"] == "cost" and line["verdict"] != "pass":
-            self.verdicts[line["verdict"]] += 1
-            self.unexpected += 1
-            self.infra += line["verdict"] == "infra"
-        if line["kind"] == "note" and "stale" in line:
-            self.outdated[line["stale"]] = line["message"]
-        if line["kind"] == "coverage":
-            self.coverage.append(line)
-        if line["kind"] in ("case", "model"):
-            self.unexpected += line["expected"] is False
-            self.infra += line["verdict"] == "infra" and line["expected"] is False
-        if line["kind"] == "model":
-            self.models[line["verdict"]] += 1
-        if line["kind"] != "case":
-            return
-        self.verdicts[line["verdict"]] += int(line["cases"])
-        self.cases += int(line["cases"])
-        if "instead" not in line:  # a smaller case is judged in its place
-            self.judged[f"{line['runtime']}@{line['target']}", line["op"], line["row"]] += int(line["cases"])
-        if "expectation" in line:
-            self.explained.add((f"{line['runtime']}@{line['target']}", line["expectation"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,38 +109,26 @@ def run(selection: Selection, log: Path | None, resume: bool = False, progress: 
     before anything is written, KeyboardInterrupt and WorkerLost with the log kept, ready for `resume`.
     """
     started = time.perf_counter()
-    specs = load_all(selection.folder, selection.ops)
-    pairs = select(specs, selection)
-    models = models_unit.select(selection.zoo, selection.models, selection.shard)
-    whole = select(specs, replace(selection, shard=WHOLE))
-    asked = {op for op, _ in whole}
-    everything = whole + models_unit.select(selection.zoo, selection.models, WHOLE)
-    handles, seated, turns, missing = _cast(selection, everything)
-    entries = {handle.label: expectations_of(handle) for handle in seated}
-    header = _header(selection, handles, specs_hash(selection.folder))
-    writer, totals = LogWriter(log), Totals()
+    cast = _cast(selection)
+    header = _header(selection, cast.handles, specs_hash(selection.folder))
     kept, old = taken_up(log, header) if resume and log is not None else (0, [])
-    done = {(line["op"], line["row"]) for line in old if line["kind"] == "coverage"}
-    done |= {(MODEL, line["model"]) for line in old if line["kind"] == "graph"}
+    writer, totals, report = LogWriter(log), Totals(), progress or _silent
+    emit = partial(_emit, writer, totals, report)
     writer.start(kept)
-    report = progress or (lambda line: None)
     try:
-        if not old:
-            _emit(writer, totals, report, [header, *missing, *(events.spec_line(specs[op]) for op in _ops(pairs))])
-        else:
+        if old:
             _emit(None, totals, report, old)
-        rest = [pair for pair in pairs + models if pair not in done]
-        for lines in _units(rest, selection, [h.source for h in seated], turns):
-            _emit(writer, totals, report, lines)
-        priced = [spec for op, spec in specs.items() if op in asked and selection.shard.holds(op)]
-        for board in costs.boards_of(seated):
-            measured = costs.cost_lines(priced, board, load_oracle().kernels)
-            _emit(writer, totals, report, list(measured))
+        else:
+            emit([header, *cast.missing, *(events.spec_line(cast.specs[op]) for op in _ops(cast.pairs))])
+        for lines in _units(_rest(cast, old), selection, [handle.source for handle in cast.seated], cast.turns):
+            emit(lines)
+        for lines in _costs(cast, selection.shard):
+            emit(lines)
         tier, seconds = TIERS[selection.tier], time.perf_counter() - started
-        seating = [(handle, turns.share(handle.label, pairs)) for handle in seated]
-        stale, thin = _stale(totals, seating, entries), _thin(totals, seating, tier)
-        footer, code = _footer(totals, stale, thin, tier, bool(seated), seconds)
-        _emit(writer, totals, report, [footer])
+        seating = [(handle, cast.turns.share(handle.label, cast.pairs)) for handle in cast.seated]
+        stale, thin = _stale(totals, seating, cast.entries), _thin(totals, seating, tier)
+        footer, code = footer_of(totals, stale, thin, tier, bool(cast.seated), seconds)
+        emit([footer])
     finally:
         writer.close()
     return Result(footer, code)
@@ -193,19 +140,26 @@ def merge(paths: Sequence[Path], log: Path, progress: Progress | None = None) ->
     Raises LogError where a log is no complete part, or parts are missing or of different runs.
     """
     parts = [read_part(path) for path in paths]
+    if log.exists() and any(log.samefile(path) for path in paths):
+        raise LogError(f"{log}: --log is one of the parts, which would be overwritten; give another --log")
     lines, totals, writer = merged(parts), Totals(), LogWriter(log)
+    emit = partial(_emit, writer, totals, progress or _silent)
     writer.start()
     try:
-        _emit(writer, totals, progress or (lambda line: None), lines)
+        emit(lines)
         rows = [f"{line['op']}/{line['row']}" for line in totals.coverage]
         stale, thin = still_stale(parts, totals.explained), all_thin(parts, rows)
         seated = sum(line["kind"] == "unavailable" for line in lines) < len(lines[0]["runtimes"])
         seconds = sum(float(part.footer["seconds"]) for part in parts)
-        footer, code = _footer(totals, stale, thin, TIERS[lines[0]["tier"]], seated, seconds)
-        _emit(writer, totals, progress or (lambda line: None), [footer])
+        footer, code = footer_of(totals, stale, thin, TIERS[lines[0]["tier"]], seated, seconds)
+        emit([footer])
     finally:
         writer.close()
     return Result(footer, code)
+
+
+def _silent(line: Line) -> None:
+    """Report nothing."""
 
 
 def _ops(pairs: Sequence[tuple[str, str]]) -> list[str]:
@@ -220,19 +174,50 @@ def _emit(writer: LogWriter | None, totals: Totals, report: Progress, lines: Seq
         report(line)
 
 
-def _cast(
-    selection: Selection, rows: Sequence[tuple[str, str]]
-) -> tuple[list[Handle], list[Handle], Rotation, list[Line]]:
-    """Return the runtimes of a run, those that can run here, how they share `rows`, and lines for the others.
+@dataclass(frozen=True, slots=True)
+class _Cast:
+    """All that a run knows before its first line: what is asked, and who does it."""
 
-    A board that has none of the rows takes no part.
-    """
+    specs: Mapping[str, OpSpec]
+    pairs: Sequence[tuple[str, str]]  # (op, row) of this part of the run
+    models: Sequence[tuple[str, str]]
+    asked: Set[str]  # ops of the whole run
+    handles: Sequence[Handle]
+    seated: Sequence[Handle]  # those that can run here
+    turns: Rotation
+    missing: Sequence[Line]  # why the others cannot
+    entries: Mapping[str, Sequence[Expectation]]
+
+
+def _cast(selection: Selection) -> _Cast:
+    """Return what a run does and who takes part; a board that has none of the rows takes none."""
+    specs = load_all(selection.folder, selection.ops)
+    pairs = select(specs, selection)
+    models = models_unit.select(selection.zoo, selection.models, selection.shard)
+    whole = select(specs, replace(selection, shard=WHOLE))
+    everything = whole + models_unit.select(selection.zoo, selection.models, WHOLE)
     asked = asked_for(selection.runtimes)
     installed, missing = _installed(asked)
     turns = rotation(installed, selection.tier, selection.seed)
-    idle = {handle.label for handle in installed if not turns.share(handle.label, rows)}
+    idle = {handle.label for handle in installed if not turns.share(handle.label, everything)}
     seated, failed = _started([handle for handle in installed if handle.label not in idle])
-    return [handle for handle in asked if handle.label not in idle], seated, turns, [*missing, *failed]
+    handles = [handle for handle in asked if handle.label not in idle]
+    entries = {handle.label: expectations_of(handle) for handle in seated}
+    return _Cast(specs, pairs, models, {op for op, _ in whole}, handles, seated, turns, [*missing, *failed], entries)
+
+
+def _rest(cast: _Cast, old: Sequence[Line]) -> list[tuple[str, str]]:
+    """Return the rows and models that an interrupted log does not have yet."""
+    done = {(line["op"], line["row"]) for line in old if line["kind"] == "coverage"}
+    done |= {(MODEL, line["model"]) for line in old if line["kind"] == "graph"}
+    return [pair for pair in (*cast.pairs, *cast.models) if pair not in done]
+
+
+def _costs(cast: _Cast, shard: Shard) -> Iterator[Sequence[Line]]:
+    """Yield the lines of what the ops of this part cost, board by board."""
+    priced = [spec for op, spec in cast.specs.items() if op in cast.asked and shard.holds(op)]
+    for board in costs.boards_of(cast.seated):
+        yield list(costs.cost_lines(priced, board, load_oracle().kernels))
 
 
 def _installed(handles: Sequence[Handle]) -> tuple[list[Handle], list[Line]]:
@@ -295,28 +280,6 @@ def _header(selection: Selection, handles: Sequence[Handle], specs: str) -> Line
         "python": platform.python_version(),
         "platform": platform.platform(),
     }
-
-
-def _footer(
-    totals: Totals, stale: Sequence[str], thin: Sequence[str], tier: Tier, seated: bool, seconds: float
-) -> tuple[Line, int]:
-    code = 3 if totals.infra or not seated else 1 if totals.unexpected or stale or thin else 0
-    footer = {
-        "kind": "footer",
-        "complete": True,
-        "cases": totals.cases,
-        "lines": totals.lines + 1,
-        "verdicts": dict(sorted(totals.verdicts.items())),
-        "models": dict(sorted(totals.models.items())),
-        "unexpected": totals.unexpected,
-        "stale": list(stale),
-        "floor": tier.floor,
-        "thin": list(thin),
-        "coverage": coverage.summary(totals.coverage),
-        "seconds": round(seconds, 3),
-        "exit": code,
-    }
-    return footer, code
 
 
 def _stale(totals: Totals, seating: Seating, entries: Mapping[str, Sequence[Expectation]]) -> list[str]:

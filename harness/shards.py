@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from opconform.harness.generate.engine import TIERS
+from opconform.harness.loglines import fault
 from opconform.harness.runlog import LogError
 
 Line = Mapping[str, Any]
@@ -33,17 +35,10 @@ class Shard:
 
 
 WHOLE = Shard()
-#: What merging reads of a line, by its kind.
-_NEEDED: Mapping[str, tuple[str, ...]] = {
-    "header": ("version", "seed", "tier", "specs", "runtimes", "selection", "started"),
-    "spec": ("op", "rows"),
-    "case": ("op", "row", "runtime", "target", "verdict", "expected", "cases"),
-    "coverage": ("op", "row", "clauses"),
-    "cost": ("op", "runtime", "target", "verdict"),
-    "model": ("verdict", "expected"),
-    "graph": ("place",),
-    "footer": ("stale", "thin", "seconds", "lines"),
-}
+
+
+#: what to do about a log that no run wrote like this
+_DAMAGED = "the log is damaged: run the part again"
 
 
 def parse_shard(text: str) -> Shard:
@@ -81,11 +76,8 @@ def read_part(path: Path) -> Part:
         raise LogError(f"{path}: cannot be merged: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise LogError(f"{path}: is no run log ({str(error)[:80]}); give logs of opconform run --shard") from error
-    sound = bool(lines) and all(isinstance(line, dict) and "kind" in line for line in lines)
-    if not sound or lines[0]["kind"] != "header":
+    if not lines or not isinstance(lines[0], dict) or lines[0].get("kind") != "header":
         raise LogError(f"{path}:1: is no run log (its first line is no header); give logs of opconform run --shard")
-    if lines[-1]["kind"] != "footer":
-        raise LogError(f"{path}: is incomplete; finish it with opconform run --resume --log {path}")
     _check_lines(path, lines)
     named = lines[0]["selection"].get("shard")
     if named is None:
@@ -96,18 +88,38 @@ def read_part(path: Path) -> Part:
         raise LogError(f"{path}:1: {error}") from error
 
 
-def _check_lines(path: Path, lines: Sequence[Line]) -> None:
-    """Raise LogError where lines or what merging reads of them are missing."""
+def _check_lines(path: Path, lines: Sequence[Any]) -> None:
+    """Raise LogError where a line cannot be read, or lines are missing, or the footer tells of others."""
     for number, line in enumerate(lines, 1):
-        lacking = [key for key in _NEEDED.get(str(line["kind"]), ()) if key not in line]
-        if lacking:
-            text = f"its {line['kind']} line has no '{lacking[0]}'"
-            raise LogError(f"{path}:{number}: {text}; the log is damaged: run the part again")
-    if lines[-1]["lines"] != len(lines):
-        text = f"has {len(lines)} lines, its footer says {lines[-1]['lines']}"
-        raise LogError(f"{path}: {text}; the log is damaged: run the part again")
-    if not isinstance(lines[0]["selection"], dict):
-        raise LogError(f"{path}:1: its selection is no mapping; the log is damaged: run the part again")
+        if wrong := fault(line) if isinstance(line, dict) else "is no JSON object":
+            raise LogError(f"{path}:{number}: {wrong}; {_DAMAGED}")
+    if lines[-1]["kind"] != "footer":
+        raise LogError(f"{path}: is incomplete; finish it with opconform run --resume --log {path}")
+    for number, line in enumerate(lines[1:-1], 2):
+        if line["kind"] in ("header", "footer"):
+            raise LogError(f"{path}:{number}: a second {line['kind']} line; allowed is one; {_DAMAGED}")
+    cases = sum(line["cases"] for line in lines if line["kind"] == "case")
+    for what, count in (("lines", len(lines)), ("cases", cases)):
+        if lines[-1][what] != count:
+            raise LogError(f"{path}: has {count} {what}, its footer says {lines[-1][what]}; {_DAMAGED}")
+    _check_names(path, lines)
+
+
+def _check_names(path: Path, lines: Sequence[Line]) -> None:
+    """Raise LogError where a line names a tier, runtime or row that the log does not have."""
+    header, names = lines[0], labels(lines[0])
+    if header["tier"] not in TIERS:
+        raise LogError(f"{path}:1: its tier is {header['tier']!r:.60}; allowed: {', '.join(TIERS)}; {_DAMAGED}")
+    placed = [(number, line) for number, line in enumerate(lines, 1) if "runtime" in line]
+    for number, line in placed:
+        if (label := f"{line['runtime']}@{line['target']}") not in names:
+            text = f"its runtime is {label!r:.60}; allowed: {', '.join(names) or 'none'} (of its header)"
+            raise LogError(f"{path}:{number}: {text}; {_DAMAGED}")
+    rows = {f"{line['op']}/{line['row']}" for line in lines if line["kind"] == "coverage"}
+    for text in lines[-1]["thin"]:
+        row, label = _thin_place(text)
+        if row not in rows or label not in names:
+            raise LogError(f"{path}:{len(lines)}: its footer calls {text!r:.60} thin: no row that it has; {_DAMAGED}")
 
 
 def check_parts(parts: Sequence[Part]) -> None:
@@ -151,7 +163,19 @@ def merged(parts: Sequence[Part]) -> list[Line]:
     lines += _models(ordered)
     costs = [line for part in ordered for line in part.lines if line["kind"] == "cost"]
     boards = labels(lines[0])
-    return lines + sorted(costs, key=lambda line: (boards.index(f"{line['runtime']}@{line['target']}"), line["op"]))
+    lines += sorted(costs, key=lambda line: (boards.index(f"{line['runtime']}@{line['target']}"), line["op"]))
+    _check_kept(ordered, lines)
+    return lines
+
+
+def _check_kept(parts: Sequence[Part], lines: Sequence[Line]) -> None:
+    """Raise LogError where a line of a part found no place among the merged lines."""
+    kept = {id(line) for line in lines}
+    for part in parts:
+        for number, line in enumerate(part.lines, 1):
+            if line["kind"] not in ("header", "unavailable", "spec", "footer") and id(line) not in kept:
+                text = f"its {line['kind']} line belongs to no row or model, or to one that another line ended"
+                raise LogError(f"{part.path}:{number}: {text}; {_DAMAGED}")
 
 
 def labels(header: Line) -> list[str]:
@@ -214,10 +238,16 @@ def all_thin(parts: Sequence[Part], rows: Sequence[str]) -> list[str]:
     texts = [text for part in parts for text in part.footer["thin"]]
 
     def place(text: str) -> tuple[int, int]:
-        row, label = text.split(": ")[0].rsplit(" ", 1)
-        return names.index(label if "@" in label else f"{label}@"), order[row]
+        row, label = _thin_place(text)
+        return names.index(label), order[row]
 
     return sorted(texts, key=place)
+
+
+def _thin_place(text: str) -> tuple[str, str]:
+    """Return ("OP/row", name@target) of what a footer calls thin."""
+    row, _, label = text.split(": ")[0].rpartition(" ")
+    return row, label if "@" in label else f"{label}@"
 
 
 def _in_order(texts: Iterable[str], names: Sequence[str]) -> list[str]:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from opconform.harness.fields import WrongType, reader
 from opconform.harness.model import VERDICTS
-from opconform.reports.fields import WrongType, reader
 from opconform.reports.lines import (
     KINDS,
     Agreement,

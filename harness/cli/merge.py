@@ -35,5 +35,5 @@ def command(
         result = merge(logs, log, view.line)
     finally:
         view.close()
-    view.summary(result.footer, log)
+    view.summary(result.footer, log, timed=False)
     return result.exit

@@ -11,6 +11,7 @@ import typer
 from rich.table import Column, Table
 
 from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, INFRASTRUCTURE, console, wide_console
+from opconform.harness.fields import reader
 from opconform.harness.isolate import connect
 from opconform.harness.models import chosen, load_zoo, zoo_file
 from opconform.harness.models_unit import MODEL, Amount, Models
@@ -19,7 +20,6 @@ from opconform.harness.runner import expectations_of, load_oracle
 from opconform.harness.runtime import Unavailable
 from opconform.harness.spec_load import load_all
 from opconform.harness.unit import Seat
-from opconform.reports.fields import reader
 from opconform.reports.lines import ModelLine
 from opconform.reports.models import COLUMNS, Row, row
 

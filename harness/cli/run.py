@@ -15,11 +15,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from opconform.harness import coverage, models_unit
 from opconform.harness.cli.common import console
+from opconform.harness.fields import reader
 from opconform.harness.generate.engine import TIERS
 from opconform.harness.runner import Result, Selection, run, select
 from opconform.harness.shards import Shard, parse_shard
 from opconform.harness.spec_load import load_all
-from opconform.reports.fields import reader
 from opconform.reports.lines import ModelLine
 from opconform.reports.summary import headline
 
@@ -41,38 +41,39 @@ def register(app: typer.Typer) -> None:
     app.command("run", help=HELP)(command)
 
 
+Ops = Annotated[list[str] | None, typer.Option("--op", metavar="GLOB", help="Only ops that match; repeatable.")]
+Rows = Annotated[list[str] | None, typer.Option("--row", metavar="GLOB", help="Only rows that match; repeatable.")]
+Runtimes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--runtime", metavar="NAME[@TARGET]", help="A runtime; also NAME@boards, FILE.py:Class or 'exec:COMMAND'."
+    ),
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--models", metavar="GLOB", help="Also whole models that match; repeatable. Without: none."),
+]
+Zoo = Annotated[Path | None, typer.Option(metavar="FILE.yaml", help="Models of another zoo than the project's own.")]
+Part = Annotated[str, typer.Option(metavar="K/N", help="Only part K of N; opconform merge makes the logs one.")]
+Address = Annotated[
+    str, typer.Option(metavar="HOST:PORT", help="Of a Ray cluster; without, --engine ray starts one here.")
+]
+
+
 def command(
-    op: Annotated[
-        list[str] | None, typer.Option("--op", metavar="GLOB", help="Only ops that match; repeatable.")
-    ] = None,
-    row: Annotated[
-        list[str] | None, typer.Option("--row", metavar="GLOB", help="Only rows that match; repeatable.")
-    ] = None,
-    runtime: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--runtime", metavar="NAME[@TARGET]", help="A runtime; also NAME@boards, FILE.py:Class or 'exec:COMMAND'."
-        ),
-    ] = None,
+    op: Ops = None,
+    row: Rows = None,
+    runtime: Runtimes = None,
     tier: Annotated[str, typer.Option(help="How much: smoke, pr or nightly.")] = "smoke",
     seed: Annotated[int, typer.Option(min=0, help="Seed of all draws.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes to work with.")] = 1,
     log: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the run log (JSON lines) here.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from an interrupted --log.")] = False,
-    models: Annotated[
-        list[str] | None,
-        typer.Option("--models", metavar="GLOB", help="Also whole models that match; repeatable. Without: none."),
-    ] = None,
-    zoo: Annotated[
-        Path | None, typer.Option(metavar="FILE.yaml", help="Models of another zoo than the project's own.")
-    ] = None,
-    shard: Annotated[
-        str, typer.Option(metavar="K/N", help="Only part K of N; opconform merge makes the logs one.")
-    ] = "1/1",
+    models: Models = None,
+    zoo: Zoo = None,
+    shard: Part = "1/1",
     engine: Annotated[str, typer.Option(help="Who works: local (processes) or ray (a cluster).")] = "local",
-    address: Annotated[
-        str, typer.Option(metavar="HOST:PORT", help="Of a Ray cluster; without, --engine ray starts one here.")
-    ] = "",
+    address: Address = "",
 ) -> int:
     """Run the conformance tests."""
     if resume and log is None:
@@ -166,8 +167,8 @@ class View:
         """Stop the progress display."""
         self._progress.stop()
 
-    def summary(self, footer: Mapping[str, Any], log: Path | None) -> None:
-        """Print the totals."""
+    def summary(self, footer: Mapping[str, Any], log: Path | None, timed: bool = True) -> None:
+        """Print the totals; `timed`: and how fast they came, which says nothing where they were only read."""
         for label in sorted({label for label, _ in self._verdicts}):
             counts = {v: n for (name, v), n in sorted(self._verdicts.items()) if name == label}
             self._out.print(f"{label:24} " + "  ".join(f"{v} {n}" for v, n in counts.items()), markup=False)
@@ -176,10 +177,11 @@ class View:
         if footer["models"]:
             told = "  ".join(f"{verdict} {count}" for verdict, count in footer["models"].items())
             self._out.print(f"{'whole models':24} {told}", markup=False)
-        if text := coverage.shown(footer["coverage"]):
+        if footer["cases"] and (text := coverage.shown(footer["coverage"])):  # no cases: nobody exercised anything
             self._out.print(text, markup=False)
         seconds = time.monotonic() - self._started
+        speed = f" in {seconds:.1f} s ({footer['cases'] / max(seconds, 1e-9):,.0f}/s)" if timed else ""
         self._out.print(
-            f"{footer['cases']} cases in {seconds:.1f} s ({footer['cases'] / max(seconds, 1e-9):,.0f}/s), "
-            f"{footer['unexpected']} unexpected, exit {footer['exit']}" + (f", log {log}" if log else "")
+            f"{footer['cases']} cases{speed}, {footer['unexpected']} unexpected, exit {footer['exit']}"
+            + (f", log {log}" if log else "")
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import pytest
@@ -15,6 +16,20 @@ LINE = {
     "verdict": "pass", "expected": True, "cases": 4, "message": "",
 }  # fmt: skip
 GONE = "runtimes/tflm/expected/abs.yaml:1 expects crash here, but it passes; remove the expectation"
+
+
+FOOTER = {
+    "cases": 4, "models": {}, "unexpected": 0, "stale": [], "thin": [], "exit": 0,
+    "coverage": {"goals": 4, "exercised": 2, "never": ["ABS/int8: L1", "ABS/int8: L2"]},
+}  # fmt: skip
+
+
+def summed(timed: bool = True, **changes: Any) -> str:
+    out = io.StringIO()
+    view = View(Console(file=out, highlight=False, soft_wrap=True), 1)
+    view.close()
+    view.summary({**FOOTER, **changes}, None, timed)
+    return out.getvalue()
 
 
 def printed(**changes: Any) -> str:
@@ -45,3 +60,16 @@ def test_a_case_that_is_expected_or_has_a_failure_line_is_not(changes: dict[str,
 def test_an_unexpected_failure_is_printed_with_how_to_replay_it() -> None:
     shown = printed(kind="failure", expected=False, message="y[0] = 1, want 2", replay="opconform replay ABS/int8/0")
     assert shown == "ABS/int8/0[a] tflm@host: y[0] = 1, want 2; replay: opconform replay ABS/int8/0\n"
+
+
+def test_the_totals_say_what_was_covered_and_how_fast() -> None:
+    assert "spec coverage 50.0 %" in summed()
+    assert re.search(r"^4 cases in \d+\.\d s \([\d,]+/s\), 0 unexpected, exit 0$", summed(), re.MULTILINE)
+
+
+def test_nothing_is_called_covered_where_no_runtime_ran() -> None:
+    assert "coverage" not in summed(cases=0, exit=3)
+
+
+def test_reading_logs_again_has_no_speed() -> None:
+    assert summed(timed=False).endswith("\n4 cases, 0 unexpected, exit 0\n")

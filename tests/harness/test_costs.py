@@ -18,10 +18,11 @@ from opconform.harness.costs import Cost, Figures
 from opconform.harness.encode import encode_case
 from opconform.harness.model import Array, Declined, Infra, Outcome, Produced
 from opconform.harness.registry import resolve
-from opconform.harness.runner import Selection, Totals, load_oracle, run
+from opconform.harness.runner import Selection, load_oracle, run
 from opconform.harness.runtime import Unavailable
 from opconform.harness.spec import OpSpec
 from opconform.harness.spec_load import load_all, parse_spec, spec_folder
+from opconform.harness.totals import Totals
 from opconform.harness.yamlish import SpecError
 from opconform.targets.boards import Target, load_target, target_names
 

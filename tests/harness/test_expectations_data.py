@@ -20,6 +20,7 @@ from opconform.harness.registry import claims_row, resolve
 from opconform.harness.runner import Result, Selection, load_oracle, run
 from opconform.harness.spec import OpSpec
 from opconform.harness.spec_load import load_all
+from opconform.harness.totals import Totals
 from opconform.harness.yamlish import SpecError
 
 RUNTIMES = ("litert", "tflm", "lite", "micro")
@@ -206,8 +207,8 @@ def test_a_condition_that_is_no_expression_is_refused_with_its_line(tmp_path: Pa
 def test_an_entry_is_not_stale_where_the_row_of_its_example_did_not_run() -> None:
     handle = resolve("litert")
     entry = Expectation("litert", "ABS", ("crash",), KNOWN.because, "here:1", example="ABS/int8/000")
-    assert runner._stale(runner.Totals(), [(handle, [("ABS", "float32")])], {handle.label: [entry]}) == []
-    assert len(runner._stale(runner.Totals(), [(handle, [("ABS", "int8")])], {handle.label: [entry]})) == 1
+    assert runner._stale(Totals(), [(handle, [("ABS", "float32")])], {handle.label: [entry]}) == []
+    assert len(runner._stale(Totals(), [(handle, [("ABS", "int8")])], {handle.label: [entry]})) == 1
 
 
 def test_an_entry_without_a_condition_speaks_of_any_case() -> None:

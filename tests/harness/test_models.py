@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from opconform.harness.expectations import load_expectations
+from opconform.harness.fields import reader
 from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
 from opconform.harness.flatread import ModelError, read_model
 from opconform.harness.isolate import InProcess
@@ -27,7 +28,6 @@ from opconform.harness.spec_load import load_all
 from opconform.harness.unit import Oracle, Seat
 from opconform.harness.wholemodel import answers, difference
 from opconform.harness.yamlish import SpecError
-from opconform.harness.fields import reader
 from opconform.reports.lines import ModelLine
 from opconform.reports.models import row
 

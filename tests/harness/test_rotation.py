@@ -14,6 +14,7 @@ from opconform.harness.generate.engine import TIERS
 from opconform.harness.registry import UnknownRuntime, resolve, resolve_all
 from opconform.harness.rotation import Rotation, asked_for, rotation
 from opconform.harness.spec_load import load_all
+from opconform.harness.totals import Totals
 from opconform.targets.boards import target_names
 
 TWO = ("cortex-m0", "cortex-m4")
@@ -71,7 +72,7 @@ def two_boards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_cases_that_a_board_has_no_memory_for_do_not_make_up_a_row_s_least_number() -> None:
     totals, line = (
-        runner.Totals(),
+        Totals(),
         {"kind": "case", "op": "ABS", "row": "int8", "runtime": "micro", "target": "cortex-m0"},
     )
     totals.add(line | {"verdict": "declined", "cases": 100, "expected": "no memory", "instead": "ABS/int8/0"})

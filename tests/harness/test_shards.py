@@ -96,7 +96,10 @@ def changed(log: Path, change: Callable[[list[dict[str, Any]]], Any]) -> None:
         (lambda lines: lines[0]["selection"].update(shard="2/3"), "give each once"),
         (lambda lines: lines.pop(0), "its first line is no header"),
         (lambda lines: lines[0].pop("selection"), r"1\.jsonl:1: its header line has no 'selection'"),
-        (lambda lines: lines[0].update(selection=3), "its selection is no mapping"),
+        (
+            lambda lines: lines[0].update(selection=3),
+            r"1\.jsonl:1: its header line's 'selection': found a number 3, allowed is an object",
+        ),
         (lambda lines: lines[0]["selection"].update(shard="9/3"), r"1\.jsonl:1: '9/3' is no part of a run"),
         (lambda lines: lines[0]["selection"].update(shard=5), r"'5' is no part of a run"),
         (lambda lines: lines[-1].pop("stale"), "its footer line has no 'stale'"),
@@ -110,6 +113,80 @@ def test_logs_that_do_not_belong_together_are_refused(
     changed(logs[0], change)
     with pytest.raises(LogError, match=text):
         merge(logs, tmp_path / "merged.jsonl")
+
+
+def first(lines: list[dict[str, Any]], kind: str) -> dict[str, Any]:
+    return next(line for line in lines if line["kind"] == kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value", "text"),
+    [
+        ("header", "runtimes", ["lite"], "item 0: found text 'lite', allowed is an object"),
+        ("header", "started", 3, "found a number 3, allowed is text"),
+        ("header", "tier", "most", "its tier is 'most'; allowed: smoke, pr, nightly"),
+        ("spec", "rows", None, "found null None, allowed is a list"),
+        ("case", "cases", "many", "found text 'many', allowed is a whole number"),
+        ("case", "cases", True, "found a true/false True, allowed is a whole number"),
+        ("case", "verdict", {}, "found an object {}, allowed is text"),
+        ("case", "expected", [], r"found a list \[\], allowed is true or false or text"),
+        ("case", "expectation", [1], "allowed is text"),
+        ("case", "runtime", "other", r"its runtime is 'other@\w+'; allowed: lite@host, litert@ref"),
+        ("case", "kind", [1], r"its kind is \[1\]; allowed: header, spec"),
+        ("case", "kind", "cas", "its kind is 'cas'; allowed: header, spec"),
+        ("case", "kind", "footer", "its footer line has no"),
+        ("coverage", "clauses", 3, "found a number 3, allowed is an object"),
+        ("coverage", "clauses", {"C1": "x"}, "key 'C1': found text 'x', allowed is a whole number"),
+        ("coverage", "row", "int5", "belongs to no row or model"),
+        ("footer", "cases", 1, r"has \d+ cases, its footer says 1"),
+        ("footer", "stale", 4, "found a number 4, allowed is a list"),
+        ("footer", "seconds", "x", "found text 'x', allowed is a number"),
+        ("footer", "thin", [{}], "item 0: found an object {}, allowed is text"),
+        ("footer", "thin", ["much"], "its footer calls 'much' thin: no row that it has"),
+    ],
+)
+def test_a_value_that_no_run_writes_is_one_line_with_where_found_and_allowed(
+    parts: list[Path], tmp_path: Path, kind: str, key: str, value: Any, text: str
+) -> None:
+    logs = [Path(shutil.copy(log, tmp_path)) for log in parts]
+    for log in logs:  # in all, so that it is not the difference that is refused; a small part may have no such line
+        if f'"kind":"{kind}"' in log.read_text():
+            changed(log, lambda lines: first(lines, kind).update({key: value}))
+    with pytest.raises(
+        LogError, match=rf"^\S+\.jsonl(:\d+)?: [^\n]*{text}[^\n]*; the log is damaged: run the part again$"
+    ):
+        merge(logs, tmp_path / "merged.jsonl")
+
+
+def test_a_row_that_two_parts_ran_is_refused(parts: list[Path], tmp_path: Path) -> None:
+    logs = [Path(shutil.copy(log, tmp_path)) for log in parts]
+    stolen = next(line for log in logs[1:] for line in without_times(log) if line["kind"] == "coverage")
+
+    def add(lines: list[dict[str, Any]]) -> None:
+        lines.insert(-1, stolen)
+        lines[-1]["lines"] += 1
+
+    changed(logs[0], add)
+    with pytest.raises(LogError, match=r"\.jsonl:\d+: its \w+ line belongs to no row or model, or to one that another"):
+        merge(logs, tmp_path / "merged.jsonl")
+
+
+def test_a_damaged_log_is_not_resumed(parts: list[Path], tmp_path: Path) -> None:
+    log = Path(shutil.copy(parts[0], tmp_path))
+    changed(log, lambda lines: first(lines, "coverage").update(op=3))
+    with pytest.raises(LogError, match=r"its coverage line's 'op': found a number 3, allowed is text; the log is"):
+        run(Selection(RUNTIMES, OPS, shard=Shard(1, 3)), log, resume=True)
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_merging_overwrites_no_part(parts: list[Path], tmp_path: Path, link: bool) -> None:
+    before = parts[0].read_bytes()
+    log = tmp_path / "merged.jsonl" if link else parts[0]
+    if link:
+        log.symlink_to(parts[0])
+    with pytest.raises(LogError, match="is one of the parts, which would be overwritten; give another --log"):
+        merge(parts, log)
+    assert parts[0].read_bytes() == before
 
 
 def test_a_missing_part_is_named(parts: list[Path], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""JSON objects to the dataclasses of `lines`, strictly: the annotations are the schema."""
+"""JSON objects to typed values, strictly: annotations are the schema (those of dataclasses, or of single keys)."""
 
 from __future__ import annotations
 
