@@ -188,7 +188,7 @@ def _differs_at(
 
 
 #: A refusal can list every tensor of a model; the start tells enough.
-MOST_WORDS = 120
+MOST_WORDS = 240
 
 
 def describe(outcome: Outcome) -> str:
