@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -52,6 +53,8 @@ def _number(value: Any) -> float:
         return SPECIAL[value]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _refuse(value, "a number")
+    if isinstance(value, int) and abs(value) > sys.float_info.max:
+        raise _refuse(value, "a number that a float can hold")
     return value
 
 

@@ -141,6 +141,7 @@ def first(lines: list[dict[str, Any]], kind: str) -> dict[str, Any]:
         ("footer", "cases", 1, r"has \d+ cases, its footer says 1"),
         ("footer", "stale", 4, "found a number 4, allowed is a list"),
         ("footer", "seconds", "x", "found text 'x', allowed is a number"),
+        ("footer", "seconds", 10**400, "allowed is a number that a float can hold"),
         ("footer", "thin", [{}], "item 0: found an object {}, allowed is text"),
         ("footer", "thin", ["much"], "its footer calls 'much' thin: no row that it has"),
     ],
