@@ -19,16 +19,13 @@ from opconform.harness.isolate import Isolated, Limits
 from opconform.harness.model import Crashed, Produced, Rejected, TimedOut
 from opconform.targets.javascript.packages import package_folder
 
-#: One at a time: what a test finds in the folder of temporary files must be its own browser.
-pytestmark = pytest.mark.xdist_group("chromium")
-
 Launch = Callable[..., Isolated]
 ONES = np.ones((2, 3), np.float32)
 SPECIALS = np.array([[0.0, -0.0, np.nan], [np.inf, -np.inf, 1e-45]], np.float32)
 
 
 def rooms() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob("opconform-chromium-*"))
+    return set(Path(os.environ["TMPDIR"]).glob("opconform-chromium-*"))
 
 
 def commands(room: Path) -> dict[int, str]:
@@ -64,6 +61,14 @@ def wait_until(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
     while not holds() and time.monotonic() < end:
         time.sleep(0.05)
     return holds()
+
+
+@pytest.fixture(autouse=True)
+def own_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Other tests start browsers too; the path is short, since Chromium puts sockets there."""
+    with tempfile.TemporaryDirectory(prefix="oc-") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield
 
 
 @pytest.fixture

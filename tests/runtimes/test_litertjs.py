@@ -19,9 +19,6 @@ from opconform.harness.registry import resolve
 from opconform.harness.runtime import Unavailable
 from opconform.harness.smoke import smoke
 
-#: One at a time: what a test finds in the folder of temporary files must be its own browser.
-pytestmark = pytest.mark.xdist_group("chromium")
-
 ONES = np.ones((2, 3), np.float32)
 
 

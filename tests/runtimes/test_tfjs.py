@@ -32,9 +32,6 @@ SPECIALS = np.array([0.0, -0.0, np.inf, -np.inf, 1e-45, 3e38], np.float32)
 #: The kernel of ADD adds one too many to the sixth element of its result.
 DEFECTIVE = """\
 import {{start as begin}} from "{engine}";
-
-#: One at a time: what a test finds in the folder of temporary files must be its own browser.
-pytestmark = pytest.mark.xdist_group("chromium")
 export async function start(host, label, variant) {{
   const session = await begin(host, label, variant);
   const {{kernelFunc, ...add}} = session.tf.getKernel("Add", "cpu");
