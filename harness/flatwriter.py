@@ -78,12 +78,12 @@ def write(root: Table, identifier: bytes) -> bytes:
 
 def _place(out: bytearray, item: Block | Table | Several, vtables: dict[bytes, int]) -> int:
     """Append an item and all that it refers to. Returns where it begins."""
-    if type(item) is Block:
+    if isinstance(item, Block):
         out += bytes(-(len(out) + _U32.size) % max(item.alignment, 4))
         at = len(out)
         out += item.data
         return at
-    return _place_table(out, item, vtables) if type(item) is Table else _place_several(out, item.items, vtables)
+    return _place_table(out, item, vtables) if isinstance(item, Table) else _place_several(out, item.items, vtables)
 
 
 def _place_several(out: bytearray, items: Sequence[Any], vtables: dict[bytes, int]) -> int:

@@ -40,8 +40,10 @@ KEYS: Mapping[str, Mapping[str, Any]] = {
     },
     "spec": {"op": str, "rows": _TEXTS},
     "unavailable": {"runtime": str, "target": str, "message": str},
-    "case": _PLACE | {"case": str, "expected": bool | str, "cases": int, "message": str, "expectation": str | None},
-    "failure": _PLACE | {"case": str, "expected": bool | str, "message": str, "replay": str},
+    "case": {
+        **_PLACE, "case": str, "expected": bool | str, "cases": int, "message": str, "expectation": str | None,
+    },
+    "failure": {**_PLACE, "case": str, "expected": bool | str, "message": str, "replay": str},
     "agreement": {"op": str, "row": str},
     "coverage": {"op": str, "row": str, "clauses": Mapping[str, int]},
     "model": {
