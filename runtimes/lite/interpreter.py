@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 
 from opconform.harness.model import Array, Shape
 from opconform.harness.runtime import InvalidModel, Manifest, Unsupported
-from opconform.runtimes.lite import jit
+from opconform.runtimes.lite import jit, pages
 from opconform.runtimes.lite.blas import Blas
 from opconform.runtimes.lite.delegate import Delegate
 from opconform.runtimes.lite.executor import Executor, Plan, attach, make_plan, new_arena
@@ -46,19 +45,11 @@ class Lite:
 
     def open(self, model: bytes) -> LiteSession:
         """Open a model from memory. It is copied once, to where the alignment of its constants holds."""
-        arena = new_arena(len(model))
-        arena[:] = np.frombuffer(model, np.uint8)
-        return LiteSession(arena, self._delegate)
+        return LiteSession(pages.copied(model), self._delegate)
 
     def open_file(self, path: Path) -> LiteSession:
         """Open a model file without reading it: weights are views of the mapped file."""
-        with open(path, "rb") as file:
-            try:
-                # private and writable, since compiled kernels have one signature for both; nothing ever writes to it
-                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-            except ValueError as error:
-                raise InvalidModel(f"{path} is empty") from error
-        return LiteSession(np.frombuffer(mapped, np.uint8), self._delegate)
+        return LiteSession(pages.mapped(path), self._delegate)
 
 
 @dataclass(frozen=True, slots=True)
