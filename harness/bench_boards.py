@@ -9,7 +9,6 @@ from opconform.harness import budgets_model
 from opconform.harness.bench_networks import NETWORKS
 from opconform.harness.budgets_model import ModelCost
 from opconform.harness.runtime import RuntimeFailure
-from opconform.targets.build import BuildFailed
 
 #: Figure by figure: its unit, and what it counts.
 FIGURES = {
@@ -41,7 +40,7 @@ def board_rows(models: Sequence[Path], built_in: Sequence[Path], boards: Sequenc
 def _rows_of(name: str, data: bytes, board: str) -> Iterator[Row]:
     try:
         cost = budgets_model.predict(data, board)
-    except (RuntimeFailure, BuildFailed) as error:
+    except RuntimeFailure as error:
         yield name, None, "instructions", str(error)
         return
     yield from _figures(name, cost)

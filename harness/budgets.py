@@ -10,7 +10,7 @@ from pathlib import Path
 
 from opconform.harness.budgets_bare import foreign
 from opconform.harness.budgets_elf import Graph, read_graph
-from opconform.targets import build
+from opconform.targets import build, library
 from opconform.targets.boards import Target, folder, load_target
 
 BASELINE = "baseline.json"
@@ -84,7 +84,7 @@ def measure_flash(target: str | Target) -> FlashTable:
     board = load_target(target) if isinstance(target, str) else target
     image = build.build_worker(board, LINK)
     graph = read_graph(image.elf, image.map)
-    return replace(flash_table(board.name, graph, build.op_stems()), foreign=foreign(graph))
+    return replace(flash_table(board.name, graph, library.op_stems()), foreign=foreign(graph))
 
 
 def flash_table(target: str, graph: Graph, stems: Sequence[str]) -> FlashTable:

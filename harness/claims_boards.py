@@ -18,7 +18,6 @@ from opconform.harness.runtime import RuntimeFailure
 from opconform.runtimes.micro.build import required_kernels
 from opconform.targets import modelimage
 from opconform.targets.boards import load_target, target_names
-from opconform.targets.build import BuildFailed
 from opconform.targets.meters import Region, regions
 from opconform.targets.symbols import load_symbols
 
@@ -71,6 +70,22 @@ def check_mapped_models(subject: Subject) -> Evidence:
     )
     wrong = found.wrong or _wrong_answer(subject)
     return Evidence(claim, not wrong, measured, source, wrong)
+
+
+def store_into_weights(handle: Handle) -> tuple[bool, str]:
+    """Run a model that lies in flash: do stores of the run reach it? The meter ends a run at the first one.
+
+    Raises NotMeasurable.
+    """
+    board = _board(handle)
+    with _measuring():
+        found = _place(board)
+    if found.wrong:
+        return False, found.wrong
+    return (
+        True,
+        f"on {board} weights lie at {found.model.low:#010x}, where the meter ends a run at a store; there was none",
+    )
 
 
 def _place(board: str) -> Placed:
@@ -141,5 +156,5 @@ def _measuring() -> Iterator[None]:
     """Turn a missing toolchain, or an image that does not build or run, into NotMeasurable."""
     try:
         yield
-    except (RuntimeFailure, BuildFailed) as error:
+    except RuntimeFailure as error:
         raise NotMeasurable(str(error)) from error

@@ -19,7 +19,7 @@ from opconform.harness.registry import Handle, claims_row
 from opconform.harness.runtime import Manifest, Unavailable
 from opconform.harness.spec import OpSpec
 from opconform.targets.boards import Target, load_target, target_names
-from opconform.targets.build import BuildFailed
+from opconform.targets.cache import BuildFailed
 
 Line = Mapping[str, Any]
 #: Figures of the canonical case, by the names of the wire's meters.

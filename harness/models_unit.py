@@ -20,7 +20,6 @@ from opconform.harness.shards import Shard
 from opconform.harness.spec import OpSpec
 from opconform.harness.spec_load import load_all
 from opconform.harness.unit import Oracle, Seat
-from opconform.targets.build import BuildFailed
 
 #: The runtime whose image with just one model can be linked.
 MICRO = "micro"
@@ -109,7 +108,7 @@ def flash_of(view: ModelView, handle: Handle, finding: Finding) -> int | None:
         return None
     try:
         return budgets_model.build_image(view.data, handle.at).flash
-    except (RuntimeFailure, BuildFailed):
+    except RuntimeFailure:
         return None
 
 

@@ -1,26 +1,24 @@
-"""Compile and link the firmware and the meter plugin into a cache outside the package.
-
-Objects and images are named by a hash of everything that goes into them and appear by an atomic rename, so parallel
-processes share the cache and an installed wheel works like a checkout.
-"""
+"""Compile and link the firmware of boards, and the meter plugin."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import re
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 from opconform.harness.runtime import Unavailable
 from opconform.targets.boards import Architecture, Target, architecture_folder, folder, load_architecture, places
+from opconform.targets.cache import cache_root, compile_source, digest, find_tool, identity, publish, run_tool
+from opconform.targets.library import (
+    REGISTRY,
+    kernel_sources,
+    library_sources,
+    micro_folder,
+    op_stems,
+    registry_source,
+)
 from opconform.targets.symbols import read_symbols
 
 #: contraction would give fused boards other bits than the others; errno would drag its wrappers in;
@@ -33,12 +31,7 @@ PLUGIN_FLAGS = ("-std=c11", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-
 #: the wire worker
 WORKER_SOURCES = ("watch.c", "worker.c")
 #: sources that are written here, up to the hash in their names
-GENERATED = ("registry", "model")
-_REASON = re.compile(r"[Ee]rror:|undefined reference|multiple definition|overflowed by|cannot find|will not fit")
-
-
-class BuildFailed(Exception):
-    """A compiler or linker refused; the message is its first error line."""
+GENERATED = (REGISTRY, "model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +41,6 @@ class Image:
     elf: Path
     map: Path
     symbols: Path
-
-
-def cache_root() -> Path:
-    """Return the folder of everything built: $OPCONFORM_CACHE, or opconform in the user's cache folder."""
-    named = os.environ.get("OPCONFORM_CACHE")
-    if named:
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "opconform"
-
-
-def micro_folder() -> Path:
-    """Return the folder of the micro library's C sources."""
-    return Path(str(files("opconform") / "runtimes" / "micro"))
-
-
-def op_stems() -> tuple[str, ...]:
-    """Return the kernels by file name without ".c": add_int8, reshape ..."""
-    return tuple(sorted(path.stem for path in (micro_folder() / "src" / "ops").glob("*.c")))
 
 
 def platform_sources(target: Target) -> tuple[Path, ...]:
@@ -80,26 +55,9 @@ def driver_stems() -> frozenset[str]:
     return frozenset({*(path.stem for path in sources), *(Path(name).stem for name in WORKER_SOURCES), *GENERATED})
 
 
-def library_sources() -> tuple[Path, ...]:
-    """Return the sources of the interpreter, without kernels."""
-    return tuple(sorted((micro_folder() / "src" / "core").glob("*.c")))
-
-
 def core_sources() -> tuple[Path, ...]:
     """Return the sources of the interpreter and the wire worker, without kernels."""
     return (*library_sources(), *(micro_folder() / "worker" / name for name in WORKER_SOURCES))
-
-
-def registry_source(stems: Sequence[str]) -> Path:
-    """Write the table of the kernels `stems` into the cache and return its path."""
-    lines = ['#include "opconform_kernel.h"', *(f"extern const opc_op opc_{stem};" for stem in stems)]
-    table = ", ".join(f"&opc_{stem}" for stem in stems) or "0"
-    lines.append(f"static const opc_op *const table[] = {{{table}}};")
-    lines.append("extern const opc_registry opc_registry_all;")
-    lines.append(f"const opc_registry opc_registry_all = {{table, {len(stems)}}};")
-    text = "\n".join(lines) + "\n"
-    path = cache_root() / "generated" / f"registry-{digest([text.encode()])}.c"
-    return _publish(path, lambda temporary: temporary.write_text(text))
 
 
 def include_folders(target: Target) -> tuple[Path, ...]:
@@ -124,7 +82,7 @@ def compile_objects(target: Target, sources: Sequence[Path], extra: Sequence[str
 
     def compiled(source: Path) -> Path:
         own = (*flags, *(() if _is_library(source) else _defines(target)))
-        return _compile([*command, *own], digest([*base, repr(own).encode()]), source)
+        return compile_source([*command, *own], digest([*base, repr(own).encode()]), source)
 
     with ThreadPoolExecutor(2) as pool:
         return tuple(pool.map(compiled, sources))
@@ -139,7 +97,7 @@ def link_image(target: Target, objects: Sequence[Path], extra: Sequence[str] = (
     key = digest([repr(flags).encode(), script.encode(), *(path.name.encode() for path in objects)])
     place = cache_root() / "images" / f"{target.name}-{key}"
     command = [compiler, *flags, *map(str, objects), "-Wl,--start-group", "-lm", "-lc", "-lgcc", "-Wl,--end-group"]
-    _publish(place, lambda temporary: _link(command, script, temporary))
+    publish(place, lambda temporary: _link(command, script, temporary))
     return Image(place / "firmware.elf", place / "firmware.map", place / "symbols.json")
 
 
@@ -160,17 +118,6 @@ def standalone_sources(target: Target) -> tuple[Path, ...]:
     return (*sorted(own.glob("*.S")), *machine, place / "standalone.c", place / "report.c")
 
 
-def kernel_sources(stems: Sequence[str]) -> list[Path]:
-    """Return the sources of kernels."""
-    return [micro_folder() / "src" / "ops" / f"{stem}.c" for stem in stems]
-
-
-def publish_bytes(stem: str, suffix: str, data: bytes) -> Path:
-    """Write generated bytes into the cache and return their path."""
-    path = cache_root() / "generated" / f"{stem}-{digest([data])}{suffix}"
-    return _publish(path, lambda temporary: temporary.write_bytes(data))
-
-
 def build_plugin() -> Path:
     """Build the meter plugin with the host's compiler. Raises Unavailable or BuildFailed."""
     compiler = find_tool("gcc", "gcc")
@@ -178,7 +125,7 @@ def build_plugin() -> Path:
     parts = [path.read_bytes() for path in sorted(source.parent.glob("*.[ch]"))]
     key = digest([identity(compiler), repr(PLUGIN_FLAGS).encode(), *parts])
     path = cache_root() / "plugins" / f"meter-{key}.so"
-    return _publish(path, lambda out: _run([compiler, *PLUGIN_FLAGS, str(source), "-o", str(out)]))
+    return publish(path, lambda out: run_tool([compiler, *PLUGIN_FLAGS, str(source), "-o", str(out)]))
 
 
 def need_tools(target: Target) -> None:
@@ -187,14 +134,6 @@ def need_tools(target: Target) -> None:
     find_tool(architecture.emulator, architecture.emulator_packages)
     find_tool(architecture.compiler, architecture.compiler_packages)
     find_tool("gcc", "gcc")
-
-
-def find_tool(name: str, packages: str) -> str:
-    """Return the path of a program. Raises Unavailable with the packages that bring it."""
-    path = shutil.which(name)
-    if path is None:
-        raise Unavailable(f"{name} is missing; install it with: apt-get install {packages}")
-    return path
 
 
 def _board_flags(target: Target, architecture: Architecture) -> tuple[str, ...]:
@@ -235,55 +174,9 @@ def _link_script(target: Target) -> str:
     return text
 
 
-def _compile(command: Sequence[str], base: str, source: Path) -> Path:
-    key = digest([base.encode(), source.name.encode(), source.read_bytes()])
-    path = cache_root() / "objects" / f"{source.stem}-{key}.o"
-    return _publish(path, lambda temporary: _run([*command, "-c", str(source), "-o", str(temporary)]))
-
-
 def _link(command: Sequence[str], script: str, place: Path) -> None:
     place.mkdir()
     (place / "link.ld").write_text(script)
     elf = place / "firmware.elf"
-    _run([*command, f"-T{place / 'link.ld'}", f"-Wl,-Map={place / 'firmware.map'}", "-o", str(elf)])
+    run_tool([*command, f"-T{place / 'link.ld'}", f"-Wl,-Map={place / 'firmware.map'}", "-o", str(elf)])
     (place / "symbols.json").write_text(json.dumps(read_symbols(elf)))
-
-
-def _publish(path: Path, make: Callable[[Path], object]) -> Path:
-    """Make a file or folder beside `path` and rename it there; another process may have been faster."""
-    if path.exists():
-        return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as work:
-        fresh = Path(work) / path.name
-        make(fresh)
-        try:
-            fresh.rename(path)
-        except OSError:
-            if not path.exists():
-                raise
-    return path
-
-
-def _run(command: Sequence[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if _REASON.search(line)]
-        reason = min(lines or done.stderr.splitlines()[:1] or ["no message"], key=lambda line: "collect2" in line)
-        raise BuildFailed(f"{Path(command[0]).name} failed with status {done.returncode}: {reason.strip()}")
-
-
-def identity(tool: str) -> bytes:
-    """Return what tells a version of a program from others: where it lies, its size and time."""
-    found = Path(tool).resolve()
-    status = found.stat()
-    return f"{found} {status.st_size} {status.st_mtime_ns}".encode()
-
-
-def digest(parts: Sequence[bytes]) -> str:
-    """Return the name in the cache of what is made of these parts."""
-    sha = hashlib.sha256()
-    for part in parts:
-        sha.update(len(part).to_bytes(8, "little"))
-        sha.update(part)
-    return sha.hexdigest()[:24]

@@ -14,6 +14,7 @@ from opconform.harness.runtime import Unavailable
 from opconform.harness.transport import Died, Garbled, NotStarted, Silent
 from opconform.targets import answers, build
 from opconform.targets.boards import Target, load_architecture, load_target
+from opconform.targets.cache import BuildFailed, find_tool
 from opconform.targets.faults import describe_access
 from opconform.targets.meters import Page, regions
 from opconform.targets.qemu import Machine, Qemu
@@ -71,7 +72,7 @@ class Board:
             return
         try:
             self._running = self._running or _prepare(load_target(self.name), self._options)
-        except (Unavailable, build.BuildFailed, OSError) as error:
+        except (Unavailable, BuildFailed, OSError) as error:
             raise NotStarted(f"{self.name}: {error}") from error
         self._boot(self._running)
 
@@ -146,7 +147,7 @@ class Board:
 def _prepare(target: Target, options: Options) -> _Running:
     """Raises Unavailable and BuildFailed."""
     architecture = load_architecture(target.architecture)
-    program = build.find_tool(options.qemu or architecture.emulator, architecture.emulator_packages)
+    program = find_tool(options.qemu or architecture.emulator, architecture.emulator_packages)
     plugin = build.build_plugin()
     image = options.image or build.build_worker(target)
     symbols = load_symbols(image.symbols)

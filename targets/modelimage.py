@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from opconform.harness.runtime import RuntimeFailure
-from opconform.targets import build
+from opconform.targets import build, library
 from opconform.targets.boards import Target, folder, load_architecture, load_target
+from opconform.targets.cache import find_tool, publish_bytes
 from opconform.targets.faults import describe_access
 from opconform.targets.meters import Page, Record, regions
 from opconform.targets.qemu import Machine, command
@@ -59,7 +60,7 @@ def build_with_model(target: Target, model: bytes, stems: Sequence[str], extra: 
 
 def build_with_buffer(target: Target, extra: Sequence[str] = ()) -> build.Image:
     """Build the same firmware with all kernels and room for a model. Raises Unavailable or BuildFailed."""
-    return _build(target, folder() / "standalone" / "buffer.c", build.op_stems(), extra)
+    return _build(target, folder() / "standalone" / "buffer.c", library.op_stems(), extra)
 
 
 def run(target: Target, image: build.Image, model: bytes | None = None) -> Ran:
@@ -85,7 +86,7 @@ def _run(target: Target, image: build.Image, page: Page, placed: Sequence[str]) 
     parts = regions(target, symbols)
     page.reset(symbols, parts)
     tools = load_architecture(target.architecture)
-    program = build.find_tool(tools.emulator, tools.emulator_packages)
+    program = find_tool(tools.emulator, tools.emulator_packages)
     machine = Machine(program, target.machine, tools.emulator_options, image.elf, build.build_plugin(), page.fd, 0)
     try:
         done = subprocess.run([*command(machine), *placed], capture_output=True, pass_fds=(page.fd,), check=False,
@@ -124,18 +125,18 @@ def _loaders(target: Target, image: build.Image, file: Path) -> tuple[str, ...]:
 def _build(target: Target, model: Path, stems: Sequence[str], extra: Sequence[str]) -> build.Image:
     sources = (
         *(*build.standalone_sources(target), model),
-        *(*build.library_sources(), *build.kernel_sources(stems), build.registry_source(stems)),
+        *(*library.library_sources(), *library.kernel_sources(stems), library.registry_source(stems)),
     )
     return build.link_image(target, build.compile_objects(target, sources), extra)
 
 
 def _model_source(model: bytes) -> Path:
     """Write an assembler file that includes a model into the cache and return its path."""
-    data = build.publish_bytes("model", ".tflite", model)
+    data = publish_bytes("model", ".tflite", model)
     lines = [
         *('.section .rodata.opc_model, "a", %progbits', ".balign 16"),
         *(".global opc_model_buffer, opc_model_bytes", ".type opc_model_buffer, %object"),
         *("opc_model_buffer:", f'.incbin "{data}"', ".size opc_model_buffer, . - opc_model_buffer"),
         *('.section .rodata.opc_model_bytes, "a", %progbits', ".balign 4", "opc_model_bytes:", f".word {len(model)}"),
     ]
-    return build.publish_bytes("model", ".S", ("\n".join(lines) + "\n").encode())
+    return publish_bytes("model", ".S", ("\n".join(lines) + "\n").encode())

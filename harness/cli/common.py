@@ -25,7 +25,6 @@ from opconform.harness.scaffold import ScaffoldError
 from opconform.harness.vectors import VectorsError
 from opconform.harness.yamlish import SpecError
 from opconform.reports.log import LogError as ReadError
-from opconform.targets.build import BuildFailed
 
 _STOPPED = "interrupted; a log (--log) is kept and says that it is incomplete: go on with --resume"
 AS_EXPECTED, DEVIATIONS, BAD_INPUT, INFRASTRUCTURE, INTERRUPTED = 0, 1, 2, 3, 130
@@ -43,7 +42,6 @@ BAD_INPUTS = (
     BadCaseId,
     ReferenceMismatch,
     ReadError,
-    BuildFailed,
     ScaffoldError,
     UpdateError,
     VectorsError,

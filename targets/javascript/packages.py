@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from opconform.harness.runtime import Unavailable
-from opconform.targets.build import cache_root
+from opconform.targets.cache import cache_root
 
 _LISTS = ("package.json", "package-lock.json")
 

@@ -10,7 +10,7 @@ import pytest
 from opconform.harness import budgets
 from opconform.harness.budgets import Difference, compare, exceeded
 from opconform.harness.budgets_elf import Graph, Piece, branch_offset, read_graph, read_map, split_strings
-from opconform.targets import build
+from opconform.targets import build, library
 from opconform.targets.boards import load_target
 
 SAMPLE = ("add_float32", "conv_2d_int8", "softmax_float32", "reshape")
@@ -42,8 +42,8 @@ def linked(board: str, stems: tuple[str, ...]) -> int:
     """Return the flash of a really linked image that holds only `stems`."""
     target = load_target(board)
     sources = [
-        *(*build.platform_sources(target), *build.core_sources(), build.registry_source(stems)),
-        *(build.micro_folder() / "src" / "ops" / f"{stem}.c" for stem in stems),
+        *(*build.platform_sources(target), *build.core_sources(), library.registry_source(stems)),
+        *library.kernel_sources(stems),
     ]
     return flash(build.link_image(target, build.compile_objects(target, sources), ("-Wl,--emit-relocs",)))
 

@@ -14,7 +14,7 @@ from opconform.harness import budgets
 from opconform.harness.budgets_bare import DECLARED, foreign
 from opconform.harness.budgets_elf import read_graph
 from opconform.harness.cli import size
-from opconform.targets import build, modelimage
+from opconform.targets import build, library, modelimage
 from opconform.targets.boards import load_target, target_names
 
 BOARDS = target_names() if os.environ.get("OPCONFORM_BOARDS") == "all" else ("cortex-m0", "cortex-m4")
@@ -38,7 +38,7 @@ STDOUT = "#include <stdio.h>\nFILE *const stdout; FILE *const stderr;\n"
 def found(place: Path, top: str = "", body: str = "", extra: Sequence[str] = ()) -> tuple[str, ...]:
     """Return what is wrong with the image of the worker with one kernel of this text."""
     (place / "bad.c").write_text(KERNEL.replace("@TOP@", top).replace("@BODY@", body))
-    target, table = load_target(BOARD), build.registry_source(("bad",))
+    target, table = load_target(BOARD), library.registry_source(("bad",))
     sources = (*build.platform_sources(target), *build.core_sources(), place / "bad.c", table)
     image = build.link_image(target, build.compile_objects(target, sources), (*budgets.LINK, *extra))
     return foreign(read_graph(image.elf, image.map))

@@ -17,15 +17,15 @@ from opconform.harness.cli import size
 from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
 from opconform.harness.model import Quant
 from opconform.harness.runtime import InvalidModel
-from opconform.runtimes.micro import build
-from opconform.targets import modelimage
+from opconform.targets import library, modelimage
 from opconform.targets.boards import load_target, target_names
+from opconform.targets.cache import cache_root
 from opconform.targets.modelimage import NotRun, Ran
 
 ROOT = Path(__file__).parents[2]
 BOARDS = target_names() if os.environ.get("OPCONFORM_BOARDS") == "all" else ("cortex-m0", "cortex-m4")
 BOARD = "cortex-m3"
-SINE = build.folder() / "examples" / "hello_world" / "sine.tflite"
+SINE = library.micro_folder() / "examples" / "hello_world" / "sine.tflite"
 
 pytestmark = pytest.mark.skipif(
     any(shutil.which(name) is None for name in ("arm-none-eabi-gcc", "qemu-system-arm")), reason="no toolchain"
@@ -77,7 +77,7 @@ def test_every_figure_of_the_linked_image_is_predicted(name: str, board: str) ->
 
 def test_a_prediction_does_not_link_the_image_of_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     budgets_model.predict(MODELS["sine"], BOARD)
-    images = build.cache_root() / "images"
+    images = cache_root() / "images"
     before = {path.name for path in images.iterdir() if path.name.startswith(BOARD)}
     budgets_model.predict(sum_model((1, 77)), BOARD)
     assert {path.name for path in images.iterdir() if path.name.startswith(BOARD)} == before

@@ -13,6 +13,7 @@ import pytest
 from opconform.harness.isolate import Executor, connect
 from opconform.harness.registry import resolve
 from opconform.runtimes.micro import build
+from opconform.targets.library import micro_folder, registry_text
 
 OWN_KERNELS = (
     *("add_float32", "add_int8", "fully_connected_int8", "reshape", "while"),
@@ -27,11 +28,11 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
         pytest.skip("there is no C compiler")
     place = tmp_path_factory.mktemp("micro")
     table = place / "registry.c"
-    table.write_text(build.registry_text(OWN_KERNELS))
-    source = build.folder() / "src"
+    table.write_text(registry_text(OWN_KERNELS))
+    source = micro_folder() / "src"
     sources = [*sorted((source / "core").glob("*.c")), *(source / "ops" / f"{stem}.c" for stem in OWN_KERNELS), table]
     out = place / "micro.so"
-    includes = [f"-I{build.folder() / part}" for part in ("include", "src/core")]
+    includes = [f"-I{micro_folder() / part}" for part in ("include", "src/core")]
     command = [build.COMPILER, *build.FLAGS, "-O1", "-shared", "-fPIC", *includes, *map(str, sources), "-lm"]
     subprocess.run([*command, "-o", str(out)], check=True)
     return ctypes.CDLL(str(out))
@@ -50,4 +51,4 @@ def checked() -> Iterator[Executor]:
 @pytest.fixture(scope="session")
 def sources() -> Path:
     """The folder of the C sources."""
-    return build.folder()
+    return micro_folder()

@@ -17,6 +17,7 @@ from opconform.harness.model import Crashed, Outcome, Produced, Quant
 from opconform.harness.registry import resolve
 from opconform.harness.runtime import InvalidModel, Unavailable
 from opconform.runtimes.micro import Micro, build
+from opconform.targets import library
 
 CROSS = "arm-none-eabi-gcc"
 CORE_BYTES, HELLO_BYTES, RAM_BYTES = 8 * 1024, 12 * 1024, 2 * 1024
@@ -57,11 +58,11 @@ def dense() -> bytes:
 def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the sources with one kernel; what is the same as in the original comes from the cache."""
     copy = tmp_path / "micro"
-    shutil.copytree(build.folder(), copy, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(library.micro_folder(), copy, ignore=shutil.ignore_patterns("__pycache__"))
     for kernel in (copy / "src" / "ops").glob("*.c"):
         if kernel.stem != "squeeze":
             kernel.unlink()
-    monkeypatch.setattr(build, "folder", lambda: copy)
+    monkeypatch.setattr(library, "micro_folder", lambda: copy)
     return copy
 
 
@@ -74,15 +75,13 @@ def small(copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 def test_a_missing_compiler_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(
-        Unavailable, match=r"^micro: the compiler gcc is missing; install it with: apt-get install gcc$"
-    ):
+    with pytest.raises(Unavailable, match=r"^gcc is missing; install it with: apt-get install gcc$"):
         Micro().command("host")
 
 
 def test_a_source_that_does_not_compile_is_named_in_one_line(small: Path) -> None:
     (small / "src" / "core" / "arena.c").write_text("int broken(void) { return nothing; }\n")
-    with pytest.raises(Unavailable, match=r"^micro: gcc failed with status 1: .*arena\.c.*nothing.*$"):
+    with pytest.raises(Unavailable, match=r"^gcc failed with status 1: .*arena\.c.*nothing.*$"):
         Micro().command("host")
 
 
@@ -100,7 +99,7 @@ def test_the_manifest_names_the_targets_and_claims_kernels_that_exist() -> None:
     manifest = resolve("micro").manifest
     assert manifest.targets[0] == "host"
     assert manifest.arithmetic == "double_rounding"
-    stems = build.op_stems()
+    stems = library.op_stems()
     for row in manifest.rows:
         op = row.partition("/")[0].lower()
         assert any(stem.startswith(op) for stem in stems), row
@@ -117,14 +116,14 @@ def test_the_kernels_of_a_damaged_model_are_a_refusal() -> None:
 
 def link(place: Path, stems: tuple[str, ...]) -> tuple[int, int]:
     """Return flash, and RAM beside arena and stack, of an application on Cortex-M3 with these kernels."""
-    source = build.folder() / "src"
+    source = library.micro_folder() / "src"
     (place / "main.c").write_text(APPLICATION)
-    (place / "registry.c").write_text(build.registry_text(stems).replace("opc_registry_names[]", "opc_unused_names[]"))
+    (place / "registry.c").write_text(library.registry_text(stems))
     flags = ["-mcpu=cortex-m3", "-mthumb", "-Os", "-std=c99", "-ffunction-sections", "-fdata-sections"]
     flags += ["--specs=picolibc.specs", "-ffp-contract=off", "-fno-strict-aliasing", "-nostartfiles"]
     files = [place / "main.c", place / "registry.c", *(source / "core").glob("*.c")]
     files += [source / "ops" / f"{stem}.c" for stem in stems]
-    includes = [f"-I{build.folder() / 'include'}", f"-I{source / 'core'}"]
+    includes = [f"-I{library.micro_folder() / 'include'}", f"-I{source / 'core'}"]
     out = place / "image.elf"
     end = ["-Wl,--gc-sections", "-Wl,-e,main", "-lm", "-o", str(out)]
     subprocess.run([CROSS, *flags, *includes, *map(str, files), *end], check=True, capture_output=True)
@@ -144,11 +143,11 @@ def test_core_and_hello_world_stay_within_their_flash_and_ram(tmp_path: Path) ->
 
 @pytest.mark.skipif(shutil.which("nm") is None, reason="there is no nm")
 def test_the_library_asks_for_nothing_but_memory_copies_and_libm(tmp_path: Path) -> None:
-    source = build.folder() / "src"
+    source = library.micro_folder() / "src"
     allowed = {"memcpy", "memset", "memmove", "memcmp"}
     defined, wanted = set[str](), set[str]()
     flags = ["-std=c99", "-O1", "-ffreestanding", "-fno-stack-protector", "-fno-math-errno"]
-    includes = [f"-I{build.folder() / 'include'}", f"-I{source / 'core'}"]
+    includes = [f"-I{library.micro_folder() / 'include'}", f"-I{source / 'core'}"]
     objects = tmp_path / "library.o"
     files = [str(path) for path in sorted((source / "core").glob("*.c"))]
     subprocess.run(["gcc", *flags, *includes, *files, "-r", "-nostdlib", "-o", str(objects)], check=True)

@@ -14,6 +14,7 @@ import pytest
 
 from opconform.harness import numerics
 from opconform.runtimes.micro import build
+from opconform.targets.library import micro_folder
 
 EDGES = (0, 1, -1, 2, -2, 3, -3, 255, -256, 2**30, -(2**30), 2**31 - 1, -(2**31))
 MANTISSAS = (2**30, 2**30 + 1, 1518500250, 2**31 - 1)
@@ -46,7 +47,7 @@ def soft(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     """The sums that cores without a floating-point unit use, built for this machine."""
     if shutil.which(build.COMPILER) is None:
         pytest.skip("there is no C compiler")
-    place, source = tmp_path_factory.mktemp("soft"), build.folder() / "src" / "core"
+    place, source = tmp_path_factory.mktemp("soft"), micro_folder() / "src" / "core"
     stub = place / "stub.c"
     stub.write_text(
         '#include "opconform_kernel.h"\n'
@@ -55,7 +56,7 @@ def soft(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
         "opc_status opc_fail(opc_node *n, opc_status s, const char *why) { return n == 0 || why == 0 ? s : s; }\n"
     )
     sources = [*(source / name for name in ("soft_dot.c", "kernel_fixed.c", "fixedpoint.c")), stub]
-    includes = [f"-I{build.folder() / part}" for part in ("include", "src/core")]
+    includes = [f"-I{micro_folder() / part}" for part in ("include", "src/core")]
     command = [build.COMPILER, *build.FLAGS, "-O1", "-shared", "-fPIC", "-DOPC_SOFT_FLOAT", *includes]
     subprocess.run([*command, *map(str, sources), "-lm", "-o", str(place / "soft.so")], check=True)
     library = ctypes.CDLL(str(place / "soft.so"))

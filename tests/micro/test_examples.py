@@ -23,9 +23,10 @@ from opconform.harness.isolate import connect
 from opconform.harness.model import Array, Produced, Quant
 from opconform.harness.registry import resolve
 from opconform.runtimes.micro import build
+from opconform.targets import library
 from opconform.targets.boards import load_target
 
-EXAMPLES = build.folder() / "examples"
+EXAMPLES = library.micro_folder() / "examples"
 SINE = EXAMPLES / "hello_world" / "sine.tflite"
 TOOLCHAIN = EXAMPLES / "cmake" / "arm-none-eabi.cmake"
 NEEDED = ("cmake", "ninja", "arm-none-eabi-gcc", "qemu-system-arm")
@@ -102,7 +103,7 @@ def test_hello_world_says_the_same_on_a_board(board: str, said_here: str, tmp_pa
 
 def test_a_stack_that_is_too_small_ends_the_firmware_with_a_status(tmp_path: Path) -> None:
     copy = tmp_path / "micro"
-    shutil.copytree(build.folder(), copy, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(library.micro_folder(), copy, ignore=shutil.ignore_patterns("__pycache__"))
     lists = copy / "examples" / "hello_world" / "CMakeLists.txt"
     text = lists.read_text()
     lists.write_text(re.sub(r"add_example\(hello_world \d+", "add_example(hello_world 256", text))

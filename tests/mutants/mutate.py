@@ -31,6 +31,7 @@ from opconform.harness.spec import OpSpec
 from opconform.harness.spec_load import load_all
 from opconform.harness.unit import Oracle, Seat, Tally, prepare, run_laws
 from opconform.runtimes.micro import build
+from opconform.targets import library
 
 #: Where most of a kernel lies that is written once for several operators; parsing and planning have a fuzzer.
 SHARED = re.compile(r'#include "((?:kernel_(?!util|fixed)\w+|binary|broadcast|dense))\.h"')
@@ -70,7 +71,7 @@ class Shop:
     variant: str
 
     def flags(self) -> tuple[str, ...]:
-        root = build.folder()
+        root = library.micro_folder()
         optimize = build.VARIANTS[self.variant] if self.variant != "host" else ("-O1",)
         return (*FLAGS, *optimize, "-w", *(f"-I{root / part}" for part in ("include", "src/core", "worker")))
 
@@ -78,7 +79,7 @@ class Shop:
         return self.place / f"{source.parent.name}-{source.stem}.o"
 
     def sources(self) -> list[Path]:
-        root = build.folder()
+        root = library.micro_folder()
         return [
             *sorted((root / "src").glob("*/*.c")),
             *(root / "worker" / name for name in ("worker.c", "watch.c", "host.c")),
@@ -86,7 +87,7 @@ class Shop:
 
     def prepare(self) -> None:
         registry = self.place / "registry.c"
-        registry.write_text(build.registry_text(build.op_stems()))
+        registry.write_text(library.registry_text(library.op_stems()))
         for source in [*self.sources(), registry]:
             self.compile(source, self.object_of(source))
 
@@ -127,14 +128,14 @@ class Shop:
 
 
 def seat_of(program: Path) -> Seat:
-    manifest = load_manifest(build.folder() / "runtime.yaml")
+    manifest = load_manifest(library.micro_folder() / "runtime.yaml")
     handle = Handle(f"exec:{program}", "micro", "host", manifest, command=(str(program),))
     return Seat(handle, connect(handle, LIMITS), ())
 
 
 def own_sources(op: str) -> list[Path]:
     """Return the files of an op's kernels."""
-    folder = build.folder() / "src" / "ops"
+    folder = library.micro_folder() / "src" / "ops"
     pattern = re.compile(rf"{op.lower()}(_(float|int|uint)\d+)?")
     return [path for path in sorted(folder.glob("*.c")) if pattern.fullmatch(path.stem)]
 
@@ -142,7 +143,7 @@ def own_sources(op: str) -> list[Path]:
 def shared_sources(own: Sequence[Path]) -> list[Path]:
     """Return the files that these kernels have in common with others."""
     names = sorted({name for path in own for name in SHARED.findall(path.read_text())})
-    return [path for name in names if (path := build.folder() / "src" / "core" / f"{name}.c").is_file()]
+    return [path for name in names if (path := library.micro_folder() / "src" / "core" / f"{name}.c").is_file()]
 
 
 def choose(op: str, own: Sequence[Path], reached: Mapping[Path, set[int]], count: int, seed: int) -> list[Mutant]:

@@ -11,6 +11,7 @@ import pytest
 from opconform.harness.runtime import Unavailable
 from opconform.targets import build
 from opconform.targets.boards import folder, load_target, parse_target, target_names
+from opconform.targets.cache import BuildFailed
 from opconform.targets.symbols import load_symbols
 
 TEXT = (folder() / "cortex-m4" / "target.yaml").read_text()
@@ -51,7 +52,7 @@ def test_a_source_that_does_not_compile_is_one_line_with_the_compilers_first_err
 ) -> None:
     source = tmp_path / "broken.c"
     source.write_text("int f(void) { return nothing; }\n")
-    with pytest.raises(build.BuildFailed, match=r"broken\.c:1:\d+: error: 'nothing' undeclared") as caught:
+    with pytest.raises(BuildFailed, match=r"broken\.c:1:\d+: error: 'nothing' undeclared") as caught:
         build.compile_objects(load_target("cortex-m4"), [source])
     assert "\n" not in str(caught.value)
 
@@ -61,7 +62,7 @@ def test_an_image_that_does_not_fit_its_board_says_so(tmp_path: Path) -> None:
     source.write_text("char opc_model_buffer[1 << 20];\nvoid board_reset(void);\nvoid board_reset(void) "
                       "{ opc_model_buffer[0] = 1; }\n")  # fmt: skip
     target = load_target("cortex-m0")
-    with pytest.raises(build.BuildFailed, match=r"will not fit|overflowed"):
+    with pytest.raises(BuildFailed, match=r"will not fit|overflowed"):
         build.link_image(target, build.compile_objects(target, [source]))
 
 

@@ -10,7 +10,7 @@ import pytest
 from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
 from opconform.harness.isolate import Isolated
 from opconform.harness.model import Produced, Quant
-from opconform.targets import build, launcher
+from opconform.targets import build, launcher, library
 from opconform.targets.boards import load_target
 
 STEMS = ("conv_2d_int8", "fully_connected_int8", "fully_connected_float32")
@@ -51,8 +51,8 @@ CASES = {
 @pytest.mark.parametrize("core", ["cortex-m4", "cortex-m55"])
 def test_weights_larger_than_the_arena_are_read_from_the_model(core: str) -> None:
     target = replace(load_target(core), arena_bytes=ARENA_BYTES, model_bytes=1 << 18)
-    kernels = build.kernel_sources(STEMS)
-    sources = (*build.platform_sources(target), *build.core_sources(), *kernels, build.registry_source(STEMS))
+    kernels = library.kernel_sources(STEMS)
+    sources = (*build.platform_sources(target), *build.core_sources(), *kernels, library.registry_source(STEMS))
     image = build.link_image(target, build.compile_objects(target, sources))
     executor = Isolated(launcher.Board(core, launcher.Options(image=image)))
     for name, (model, vector, want, weights) in CASES.items():

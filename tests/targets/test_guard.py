@@ -15,7 +15,7 @@ import pytest
 from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
 from opconform.harness.isolate import Isolated
 from opconform.harness.model import Crashed, Outcome, Produced, TimedOut
-from opconform.targets import build, launcher
+from opconform.targets import build, launcher, library
 from opconform.targets.boards import load_target
 
 RISCV = "riscv64-unknown-elf-gcc"
@@ -41,14 +41,14 @@ def dense() -> bytes:
 
 def start(name: str, line: str, place: Path) -> Isolated:
     """Return a board whose kernel runs one line more, with the tensors x and y at hand."""
-    text = (build.micro_folder() / "src" / "ops" / f"{STEM}.c").read_text()
+    text = (library.micro_folder() / "src" / "ops" / f"{STEM}.c").read_text()
     assert text.count(ENTRY) == 1
     views = "opc_tensor X, Y; (void)opc_input(node, 0, &X); (void)opc_output(node, 0, &Y);"
     bytes_of = "volatile int8_t *x = X.data, *y = Y.data; (void)x; (void)y;"
     source = place / f"{STEM}.c"
     source.write_text(text.replace(ENTRY, f"{ENTRY}{{ {views} {bytes_of} {line} }}\n"))
     target = load_target(name)
-    sources = (*build.platform_sources(target), *build.core_sources(), source, build.registry_source([STEM]))
+    sources = (*build.platform_sources(target), *build.core_sources(), source, library.registry_source([STEM]))
     image = build.link_image(target, build.compile_objects(target, sources))
     return Isolated(launcher.Board(name, launcher.Options(budget=0.2, image=image)))
 
