@@ -9,11 +9,13 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from opconform.harness.errors import InfrastructureError
+
 Pair = tuple[str, str]
 Lines = Sequence[Mapping[str, Any]]
 
 
-class WorkerLost(Exception):
+class WorkerLost(InfrastructureError):
     """A worker process of the run died; the log up to here is kept."""
 
 

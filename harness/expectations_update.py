@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from opconform.harness.errors import InputError
 from opconform.harness.expectations import Expectation
 from opconform.harness.runlog import Line
 from opconform.harness.runtime import Manifest
@@ -21,7 +22,7 @@ BECAUSE = "<why this runtime does that, and why it may>"
 _NEVER = ("pass", "infra")
 
 
-class UpdateError(Exception):
+class UpdateError(InputError):
     """A log cannot be turned into expectations; the message is one line that says what to do."""
 
 

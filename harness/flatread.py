@@ -16,10 +16,11 @@ from flatbuffers import number_types as kinds
 from flatbuffers.table import Table
 
 from opconform.harness import schema
+from opconform.harness.errors import InputError
 from opconform.harness.model import CODE_TO_DTYPE, DTYPES, Array, Quant, TensorType
 
 
-class ModelError(Exception):
+class ModelError(InputError):
     """A .tflite file cannot be read or used; the message is one line."""
 
 

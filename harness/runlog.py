@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+from opconform.harness.errors import InputError
 from opconform.harness.loglines import fault
 
 Line = Mapping[str, Any]
@@ -15,7 +16,7 @@ Line = Mapping[str, Any]
 LAST_OF_UNIT = ("coverage", "graph")
 
 
-class LogError(Exception):
+class LogError(InputError):
     """A log cannot be written or taken up; the message is one line that says what to do."""
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from opconform import __version__
 from opconform.harness import costs, crew, events, models_unit
 from opconform.harness.crew_ray import distributed
+from opconform.harness.errors import InfrastructureError, InputError
 from opconform.harness.expectations import Expectation, load_expectations
 from opconform.harness.generate.engine import TIERS, Tier
 from opconform.harness.isolate import Isolated, connect
@@ -35,11 +36,11 @@ Progress = Callable[[Line], None]
 Seating = Sequence[tuple[Handle, Sequence[tuple[str, str]]]]  # who runs, and which rows
 
 
-class NothingSelected(Exception):
+class NothingSelected(InputError):
     """The globs select no row; the message lists what there is."""
 
 
-class TargetFailed(Exception):
+class TargetFailed(InfrastructureError):
     """A program or board that is there cannot start; the message holds its own words."""
 
 

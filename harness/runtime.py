@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from opconform.harness.errors import InputError
 from opconform.harness.model import Array
 
 
-class RuntimeFailure(Exception):
+class RuntimeFailure(InputError):
     """Base of what a runtime may raise; the message is one line for the reader."""
 
 

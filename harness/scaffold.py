@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from opconform.harness import schema
+from opconform.harness.errors import InputError
 from opconform.harness.spec_load import spec_folder
 
 _OP = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 _RUNTIME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
-class ScaffoldError(Exception):
+class ScaffoldError(InputError):
     """Nothing was written; the message is one line that says why and what to do."""
 
 

@@ -18,6 +18,7 @@ from opconform import __version__
 from opconform.harness import events, vectors_header
 from opconform.harness.compare import Judge, tolerance_of
 from opconform.harness.encode import encode_case
+from opconform.harness.errors import InputError
 from opconform.harness.generate.engine import TIERS, cases
 from opconform.harness.intervals import accepted
 from opconform.harness.model import Array, TensorType
@@ -30,7 +31,7 @@ MANIFEST = "manifest.json"
 SCHEMA = "manifest.schema.json"
 
 
-class VectorsError(Exception):
+class VectorsError(InputError):
     """A folder of vectors cannot be written or read; the message is one line that says what to do."""
 
 

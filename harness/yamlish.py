@@ -8,11 +8,13 @@ from typing import Any
 
 import yaml
 
+from opconform.harness.errors import InputError
+
 # The C parser of libyaml where PyYAML has it: reading all specs is then no longer felt.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class SpecError(Exception):
+class SpecError(InputError):
     """Bad input in a data file; the message is one line: file:line, what was found, what is allowed, what to do."""
 
     def __init__(self, where: str, line: int, message: str) -> None:

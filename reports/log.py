@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from opconform.harness.errors import InputError
 from opconform.harness.fields import WrongType, reader
 from opconform.harness.model import VERDICTS
 from opconform.reports.lines import (
@@ -39,7 +40,7 @@ FORMAT = 1
 Item = TypeVar("Item")
 
 
-class LogError(Exception):
+class LogError(InputError):
     """A log cannot be read; the message is one line with file:line and the remedy."""
 
 

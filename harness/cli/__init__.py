@@ -6,69 +6,23 @@ import sys
 
 import typer
 
-from opconform.harness.cli import (
-    bench,
-    claims,
-    conformance,
-    expect,
-    export,
-    fuzz,
-    lint,
-    listing,
-    load,
-    merge,
-    model,
-    models,
-    new,
-    replay,
-    report,
-    run,
-    serve,
-    show,
-    size,
-    smoke,
-    verify,
-)
+from opconform.harness.cli.commands import Commands, register
 from opconform.harness.cli.common import BAD_INPUT, guard
 
 app = typer.Typer(
     name="opconform",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Conformance tests of neural-network operators, generated from specs, on every runtime.",
 )
+register(app)
 
 
 @app.callback()
 def _group() -> None:
     """Keep subcommands subcommands, even while there is one."""
-
-
-for _module in (
-    run,
-    conformance,
-    replay,
-    report,
-    listing,
-    show,
-    model,
-    models,
-    size,
-    bench,
-    smoke,
-    expect,
-    lint,
-    new,
-    export,
-    verify,
-    merge,
-    fuzz,
-    serve,
-    load,
-    claims,
-):
-    _module.register(app)
 
 
 def main() -> None:

@@ -11,8 +11,7 @@ import typer
 from opconform.harness import bench
 from opconform.harness.cli.common import AS_EXPECTED, console
 
-HELP = """Measure and print the figures that the documentation speaks of; nothing is judged.
-
+HELP = """\
 overhead: opening a one-op model and running one case. size: flash and RAM of micro. models: the models of
 specs/models. boards: flash, arena, stack and instructions of models on every board (--model: of these). layers and
 networks: how many times faster lite is than LiteRT with XNNPACK, one thread each, on single layers and on whole models

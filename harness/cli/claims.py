@@ -26,8 +26,7 @@ _WIDTH = 240
 #: What the bare name means here: a claim about flash and RAM is one about a board.
 _BOARDS = {"micro": "micro@cortex-m3"}
 
-HELP = """Check what manifests claim of their runtimes by measuring it, and show both side by side.
-
+HELP = """\
 The claims are those of docs/claims.md. Without --runtime every installed runtime is examined that can run here.
 --with FILE reads the findings of other environments (--log writes them); with --with and without --runtime nothing is
 measured. Exit code 0: every claim holds, or cannot be measured here; 1: a claim does not hold; 2: bad input;

@@ -13,39 +13,13 @@ from typing import Any, TextIO, cast
 import typer
 from rich.console import Console
 
-from opconform.harness.crew import WorkerLost
-from opconform.harness.expectations_update import UpdateError
-from opconform.harness.flatread import ModelError
-from opconform.harness.generate.cases import ReferenceMismatch
-from opconform.harness.generate.codec import BadCaseId
-from opconform.harness.runlog import LogError
-from opconform.harness.runner import NothingSelected, TargetFailed
-from opconform.harness.runtime import RuntimeFailure
-from opconform.harness.scaffold import ScaffoldError
-from opconform.harness.vectors import VectorsError
-from opconform.harness.yamlish import SpecError
-from opconform.reports.log import LogError as ReadError
+from opconform.harness.errors import InfrastructureError, InputError
 
 _STOPPED = "interrupted; a log (--log) is kept and says that it is incomplete: go on with --resume"
 AS_EXPECTED, DEVIATIONS, BAD_INPUT, INFRASTRUCTURE, INTERRUPTED = 0, 1, 2, 3, 130
 
 # Newer typers bring their own click, older ones use the package: only the class hierarchy is the same.
 _UsageError: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
-
-#: Errors whose message is one line for the reader.
-BAD_INPUTS = (
-    ModelError,
-    SpecError,
-    NothingSelected,
-    LogError,
-    RuntimeFailure,
-    BadCaseId,
-    ReferenceMismatch,
-    ReadError,
-    ScaffoldError,
-    UpdateError,
-    VectorsError,
-)
 
 
 def guard(app: Callable[..., Any]) -> int:
@@ -61,9 +35,9 @@ def guard(app: Callable[..., Any]) -> int:
         return _say(_STOPPED, INTERRUPTED)
     except _UsageError as error:
         return _say(error.format_message(), BAD_INPUT)
-    except BAD_INPUTS as error:
+    except InputError as error:
         return _say(str(error), BAD_INPUT)
-    except (WorkerLost, TargetFailed) as error:
+    except InfrastructureError as error:
         return _say(str(error), INFRASTRUCTURE)
     except BrokenPipeError:
         # The reader of a list is gone (`| head`): nothing more to say, and no traceback either.
@@ -87,6 +61,8 @@ def _defect(error: Exception) -> str:
 
 
 def _say(message: str, code: int) -> int:
+    if not message:  # typer has printed the help already
+        return code
     with contextlib.suppress(OSError):
         print("opconform: " + " ".join(message.split()), file=sys.stderr)
     return code

@@ -13,8 +13,7 @@ from opconform.harness.cli.run import DEFAULT_RUNTIMES, checked_tier, perform
 from opconform.harness.runner import Selection
 from opconform.reports.log import read
 
-HELP = f"""Run every op, then whole models, on every runtime that is light to install, and write all reports.
-
+HELP = f"""\
 Runtimes: {", ".join(DEFAULT_RUNTIMES)}; one that cannot run here is left out, and the report says so.
 The log is DIR/run.jsonl, the page to open DIR/report/index.html; JUnit, Markdown and JSON stand beside it.
 Exit code as of `opconform run`: 0 as expected, 1 deviations, 2 bad input, 3 a target failed.

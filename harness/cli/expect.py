@@ -31,8 +31,7 @@ from opconform.harness.runtime import Manifest
 from opconform.harness.spec import OpSpec
 from opconform.harness.spec_load import load_all, spec_folder
 
-HELP = """Keep runtimes/NAME/expected/OP.yaml true: known deviations, each with its reason.
-
+HELP = """\
 --update LOG adds an entry for every kind of unexpected failure of a complete log; rows of an op that fail alike
 share one. Entries that stand there keep their text, and comments stay. Write the reason in place of the
 placeholder: until then no run starts. --prune also cuts out entries that explained nothing. --refresh gives

@@ -11,8 +11,7 @@ from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, console
 from opconform.harness.cli.run import checked_tier
 from opconform.harness.vectors import Export, drift, write
 
-HELP = """Write test vectors for devices that have no Python: one-op models, inputs, what is right and what is allowed.
-
+HELP = """\
 DIR gets a manifest with the hash of every file, its JSON schema, and a folder per case with model.tflite, .npy files
 and a C header. The same specs, tier and seed give the same bytes. --check writes nothing: it regenerates and lists
 every file that would differ (exit code 1).

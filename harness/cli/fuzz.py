@@ -14,8 +14,7 @@ from opconform.harness.runner import load_oracle
 from opconform.harness.spec_load import load_all, spec_folder
 from opconform.runtimes.micro.build import build
 
-HELP = """Fuzz micro on this machine under the address and undefined-behaviour sanitizers, for a time.
-
+HELP = """\
 Mutants of models are opened and invoked, and the wire worker is sent damaged frames, in turn. The models are the
 canonical cases of all ops and types that micro has and those of specs/models, or the .tflite files of --models.
 The same --seed gives the same mutants; how far a run comes depends on the machine.

@@ -13,16 +13,14 @@ from opconform.harness.runner import load_oracle
 from opconform.harness.spec_load import spec_folder
 from opconform.harness.spec_schema import schema_text
 
-LINT_HELP = """Check every spec: it loads, every row generates, every invalid clause breaks something,
-the reference's shapes equal the shape rules, limits can be computed, integer twins that a tolerance
-promises exist and keep within it, the editors' schema is fresh.
-
+LINT_HELP = """\
+Every row must generate, every invalid clause break something, the reference's shapes equal the shape rules,
+limits be computable, integer twins that a tolerance promises exist and keep within it, the editors' schema be fresh.
 One line per defect, with file:line and the remedy. Exit code 0: none; 2: some.
 
 Example: opconform lint --op CONV_2D
 """
-SCHEMA_HELP = """Print the JSON schema of the spec language, for editors; --write renews specs/schema.json.
-
+SCHEMA_HELP = """\
 Example: opconform schema --write
 """
 

@@ -13,8 +13,7 @@ from opconform.harness.registry import Handle, claims_row, names, resolve
 from opconform.harness.spec import OpSpec
 from opconform.harness.spec_load import load_all
 
-HELP = """List ops, rows, runtimes or targets: one a line, or --json: an array of objects.
-
+HELP = """\
 The objects have the keys op, row, runtime and target as they apply. With --runtime only what that runtime claims
 is listed: `list rows --runtime micro` are the rows it must pass.
 

@@ -17,8 +17,7 @@ from opconform.runtimes.serving.address import PROTOCOLS, BadAddress, parse_addr
 from opconform.runtimes.serving.client import find_server
 from opconform.runtimes.serving.local import start
 
-HELP = """Send requests from many clients at once, and compare every answer with lite's, bit for bit.
-
+HELP = """\
 Without --url the project's own server is started on loopback with the model. Exit code 0: every request was answered,
 and rightly; 1: not so; 2: bad input; 3: no server at --url, which
 must have the model by the file's name, or as ?model= says.

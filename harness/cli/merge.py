@@ -11,8 +11,7 @@ from opconform.harness.cli.common import console
 from opconform.harness.cli.run import View
 from opconform.harness.runner import merge
 
-HELP = """Make the logs of all parts of a run (opconform run --shard K/N) one log.
-
+HELP = """\
 It is the log that one machine would have written, apart from times: reports, diff and expect take it as such.
 Exit code as of the whole run; 2 where a part is missing, incomplete or of another run.
 

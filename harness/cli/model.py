@@ -36,8 +36,7 @@ from opconform.harness.wholemodel import (
     unknown_ops,
 )
 
-HELP = """Run a whole .tflite on several runtimes with the same inputs and compare all outputs.
-
+HELP = """\
 The float64 reference says what is right: each operator is judged by its own spec on what the runtime fed it with.
 Where the reference cannot run the model, the first runtime that answers is what the others are compared with
 (integers exactly, floats within 1e-4 of the range), and the first operator that differs is found by halving.

@@ -23,8 +23,7 @@ from opconform.harness.unit import Seat
 from opconform.reports.lines import ModelLine
 from opconform.reports.models import COLUMNS, Row, row
 
-HELP = """Run whole trained models on held-out data, side by side on several runtimes.
-
+HELP = """\
 The float64 reference says what is right: each operator is judged by its own spec on what the runtime fed it with.
 Columns: examples whose class is right, is the reference's, is that of the float32 model by the reference; the worst
 output compared with the reference's; bytes of arena, stack and flash (without the model), instructions an inference.

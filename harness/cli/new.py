@@ -11,8 +11,7 @@ import typer
 from opconform.harness import scaffold
 from opconform.harness.cli.common import AS_EXPECTED, console
 
-HELP = """Write the files that a new op or a new runtime starts from; nothing that exists is overwritten.
-
+HELP = """\
 Example: opconform new op FLOOR_DIV
 """
 OP_HELP = """Write specs/ops/NAME.yaml and runtimes/reference/kernels/NAME.py with <placeholders>.

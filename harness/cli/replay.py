@@ -12,8 +12,7 @@ from opconform.harness.replay import describe, replay, save
 from opconform.harness.rotation import asked_for
 from opconform.harness.spec_load import load_all
 
-HELP = """Run one case again from its id alone, and show inputs, the right answer and what each runtime answers.
-
+HELP = """\
 The id carries every decision that made the case, so it is the same on every machine, as long as the op's spec
 does not change. Laws are tried too. For quantized rows the share of elements that each rounding family reproduces
 is printed. --save writes the one-op model, its inputs and the whole story for a bug report.

@@ -17,16 +17,14 @@ from opconform.reports.log import Log, merge, read
 
 #: What opconform claims --log writes, where it lies beside a run log.
 CLAIMS_LOG = "claims.jsonl"
-REPORT_HELP = """Render one run log, or several merged into one, without running anything.
-
+REPORT_HELP = """\
 Where several logs judge the same case, the later one counts. Without an option the Markdown summary is printed.
 A log without its footer is incomplete: it is rendered, and every report says so.
 The page of claims is added where their log lies beside a run log as claims.jsonl.
 
 Example: opconform report out/run.jsonl --html out/report --junit out/junit.xml
 """
-DIFF_HELP = """Say what changed from one run log to another: verdicts, worst errors and costs.
-
+DIFF_HELP = """\
 Exit code 0: nothing; 1: something; 2: bad input.
 
 Example: opconform diff main.jsonl out/run.jsonl

@@ -27,8 +27,7 @@ from opconform.reports.summary import headline
 DEFAULT_RUNTIMES = ("lite", "micro@boards", "litert@ref", "tflm")
 ENGINES = ("local", "ray")
 
-HELP = """Run the conformance tests and judge every runtime.
-
+HELP = """\
 Cases are generated from specs/ops/*.yaml. The same --seed, specs and runtimes give the same log,
 apart from times. Exit code 0: as expected; 1: deviations; 2: bad input; 3: a target failed.
 

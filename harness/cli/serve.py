@@ -12,8 +12,7 @@ import typer
 from opconform.harness.cli.common import AS_EXPECTED
 from opconform.harness.serve import LOOPBACK, MOST_BYTES, MOST_MODELS, Listening, Settings, serve
 
-HELP = """Serve .tflite models over v1, v2 and gRPC with kserve and the runtime lite.
-
+HELP = """\
 Each file is a model of its name without .tflite; others can be brought by the model repository extension of v2.
 It listens on loopback unless --host says otherwise, and ends with Ctrl-C. Needs: pip install 'opconform[serving]'.
 

@@ -15,8 +15,7 @@ from opconform.harness.spec import Attribute, Clause, OpSpec, QuantRule, ShapeRu
 from opconform.harness.spec_load import load_all
 from opconform.harness.wording import law_sentence, tolerance_sentence
 
-HELP = """Show what an op's spec says: slots, attributes, rows, clauses with file and line, laws and budgets.
-
+HELP = """\
 At the end stands which runtimes claim it, and within what limits.
 
 Example: opconform show CONV_2D

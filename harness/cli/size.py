@@ -24,8 +24,7 @@ from opconform.harness.spec import OpSpec
 from opconform.harness.spec_load import load_all, spec_folder
 from opconform.targets.boards import target_names
 
-HELP = """Measure what micro costs on a board: flash of core, libraries and every op; stack, arena and instructions.
-
+HELP = """\
 own: flash that no other op needs. shared: also used by others. alone: what an image with only this op pays beside
 the core. stack, arena (bytes) and instructions are those of each op's canonical case (see docs/budgets.md).
 With a MODEL instead: flash, RAM, arena, stack and instructions of the image that holds it and only its kernels,

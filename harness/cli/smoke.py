@@ -10,8 +10,7 @@ from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, console
 from opconform.harness.rotation import asked_for
 from opconform.harness.smoke import lines, smoke
 
-HELP = """Test the adapter of a runtime, not its kernels: does it answer, refuse, recover and forget as it should?
-
+HELP = """\
 A handful of tiny models with answers known by hand. Make it pass before anything else when you add a runtime.
 Exit code 0: every check passed; 1: some failed; 2: bad input.
 

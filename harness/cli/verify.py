@@ -14,8 +14,7 @@ from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, console
 from opconform.harness.numerics import FAMILIES
 from opconform.harness.vectors_verify import verify
 
-HELP = """Judge the outputs of a device for vectors that `opconform export` wrote to DIR.
-
+HELP = """\
 OUTPUTS holds a folder per case, named as in DIR, with NAME.VECTOR.npy or .bin (raw, little-endian) for each output,
 or refused.txt where the device refused the model. The files of DIR are checked by their hashes first.
 Exit code 0: all right; 1: wrong, missing or drifted; 2: bad input.

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from opconform.harness.errors import InputError
 from opconform.harness.expr_functions import SlotView
 from opconform.harness.generate import codec, structure, values
 from opconform.harness.generate.pairwise import Row, covering_rows
@@ -25,7 +26,7 @@ LEGAL, EXHAUSTIVE, FIRST_INVALID = 0, 1, 2
 MOST_VECTORS = 64
 
 
-class ReferenceMismatch(Exception):
+class ReferenceMismatch(InputError):
     """The reference kernel fails on a legal case, or its result has another shape than the spec's rule."""
 
 

@@ -11,13 +11,14 @@ import zlib
 from collections.abc import Sequence
 from functools import lru_cache
 
+from opconform.harness.errors import InputError
 from opconform.harness.generate.source import Source
 from opconform.harness.spec import OpSpec
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no i, l, o, u
 
 
-class BadCaseId(ValueError):
+class BadCaseId(InputError, ValueError):
     """A case id that cannot be read; the message says what is wrong and what an id looks like."""
 
 

@@ -65,10 +65,9 @@ def test_every_command_of_the_pages_parses(page: str, line: str) -> None:
     group: Any = typer.main.get_command(app)
     words = shlex.split(line)[1:]
     context = group.make_context("opconform", words, resilient_parsing=False)
-    command: Any = group.commands[words[0]]
-    rest = words[1:]
+    command, rest = group, words
     while hasattr(command, "commands"):
-        command, rest = command.commands[rest[0]], rest[1:]
+        _, command, rest = command.resolve_command(context, rest)
     with context:
         command.make_context(command.name, rest, parent=context)
 
