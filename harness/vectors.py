@@ -20,7 +20,7 @@ from opconform.harness.compare import Judge, tolerance_of
 from opconform.harness.encode import encode_case
 from opconform.harness.errors import InputError
 from opconform.harness.generate.engine import TIERS, cases
-from opconform.harness.intervals import accepted
+from opconform.harness.intervals import Accepted, accepted
 from opconform.harness.model import Array, TensorType
 from opconform.harness.runner import Selection, load_oracle, select, specs_hash
 from opconform.harness.spec import OpSpec
@@ -155,11 +155,16 @@ def _case(judged: Judge, model: bytes) -> tuple[Mapping[str, Any], Mapping[str, 
     """Return a case's entry of the manifest, and its files."""
     case = judged.case
     made = {f"{case.id}/model.tflite": model}
-    vectors = [] if case.violates else [_vector(judged, n, made) for n in range(len(case.vectors))]
-    if case.violates:
-        vectors = [{"inputs": _inputs(judged, n, made), "outputs": []} for n in range(len(case.vectors))]
+    right = [_right(judged, number) for number in range(len(case.vectors))]
+    vectors = [
+        {
+            "inputs": _inputs(judged, number, made),
+            "outputs": [_output(judged, number, position, one, made) for position, one in enumerate(outputs)],
+        }
+        for number, outputs in enumerate(right)
+    ]
     header = f"{case.id}/vectors.h"
-    made[header] = vectors_header.render(judged, model)
+    made[header] = vectors_header.render(case, model, right)
     entry = {
         "id": case.id,
         "op": case.op,
@@ -184,9 +189,10 @@ def _family(judged: Judge) -> str:
     return next((f for t in case.outputs if (f := tolerance_of(judged.spec, case.row, t.name).family)), "")
 
 
-def _vector(judged: Judge, number: int, made: dict[str, bytes]) -> dict[str, Any]:
-    outputs = [_output(judged, number, position, made) for position in range(len(judged.case.outputs))]
-    return {"inputs": _inputs(judged, number, made), "outputs": outputs}
+def _right(judged: Judge, number: int) -> list[Accepted]:
+    """Return what is right for each output of a vector, nothing where the model must be refused."""
+    case = judged.case
+    return [] if case.violates else [accepted(judged, number, position) for position in range(len(case.outputs))]
 
 
 def _inputs(judged: Judge, number: int, made: dict[str, bytes]) -> list[dict[str, Any]]:
@@ -200,8 +206,8 @@ def _inputs(judged: Judge, number: int, made: dict[str, bytes]) -> list[dict[str
     return result
 
 
-def _output(judged: Judge, number: int, position: int, made: dict[str, bytes]) -> dict[str, Any]:
-    tensor, right = judged.case.outputs[position], accepted(judged, number, position)
+def _output(judged: Judge, number: int, position: int, right: Accepted, made: dict[str, bytes]) -> dict[str, Any]:
+    tensor = judged.case.outputs[position]
     stem = f"{judged.case.id}/{tensor.name}.{number}"
     parts = {"want": right.want, "low": right.low, "high": right.high}
     if right.exact is not None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from opconform.harness.compare import Judge
-from opconform.harness.intervals import accepted
+from opconform.harness.intervals import Accepted
 from opconform.harness.model import Array, Case
 
 _ROW = 12
@@ -25,13 +24,12 @@ _ALIGN = """\
 """
 
 
-def render(judge: Judge, model: bytes) -> bytes:
-    """Return the header of a case, as UTF-8."""
-    return ("\n".join(_lines(judge, model)) + "\n").encode()
+def render(case: Case, model: bytes, right: Sequence[Sequence[Accepted]]) -> bytes:
+    """Return the header of a case, as UTF-8; `right` by vector, then output; no outputs where it must be refused."""
+    return ("\n".join(_lines(case, model, right)) + "\n").encode()
 
 
-def _lines(judge: Judge, model: bytes) -> Iterator[str]:
-    case = judge.case
+def _lines(case: Case, model: bytes, right: Sequence[Sequence[Accepted]]) -> Iterator[str]:
     guard = "OPC_" + re.sub(r"\W", "_", case.id).upper() + "_H"
     yield f"/* {case.id}, made by `opconform export`; docs/vectors.md says how to read it. */"
     yield f"#ifndef {guard}"
@@ -41,10 +39,9 @@ def _lines(judge: Judge, model: bytes) -> Iterator[str]:
     yield f"#define OPC_VECTORS {len(case.vectors)}"
     yield f"#define OPC_REFUSED {int(bool(case.violates))} /* 1: the model must be refused, there are no outputs */"
     yield from _array("OPC_ALIGN16 static const uint8_t", "opc_model", np.frombuffer(model, np.uint8))
-    for number, vector in enumerate(case.vectors):
+    for number, (vector, outputs) in enumerate(zip(case.vectors, right, strict=True)):
         yield from _inputs(case, number, vector)
-        if not case.violates:
-            yield from _outputs(judge, number)
+        yield from _outputs(case, number, outputs)
     yield "#endif"
 
 
@@ -55,11 +52,10 @@ def _inputs(case: Case, number: int, vector: tuple[Array, ...]) -> Iterator[str]
         yield from _bits(f"opc_{tensor.name}_{number}", data)
 
 
-def _outputs(judge: Judge, number: int) -> Iterator[str]:
-    for position, tensor in enumerate(judge.case.outputs):
-        right = accepted(judge, number, position)
-        yield f"/* output {tensor.name} of vector {number}: {tensor.dtype} {list(right.want.shape)} */"
-        for part, data in (("want", right.want), ("low", right.low), ("high", right.high)):
+def _outputs(case: Case, number: int, right: Sequence[Accepted]) -> Iterator[str]:
+    for tensor, one in zip(case.outputs, right, strict=False):
+        yield f"/* output {tensor.name} of vector {number}: {tensor.dtype} {list(one.want.shape)} */"
+        for part, data in (("want", one.want), ("low", one.low), ("high", one.high)):
             yield from _bits(f"opc_{tensor.name}_{number}_{part}", data)
 
 
