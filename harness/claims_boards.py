@@ -19,6 +19,7 @@ from opconform.runtimes.micro.build import required_kernels
 from opconform.targets import modelimage
 from opconform.targets.boards import load_target, target_names
 from opconform.targets.meters import Region, regions
+from opconform.targets.modelimage import NotRun
 from opconform.targets.symbols import load_symbols
 
 #: The board whose image is looked into where micro is asked about on this machine.
@@ -78,14 +79,15 @@ def store_into_weights(handle: Handle) -> tuple[bool, str]:
     Raises NotMeasurable.
     """
     board = _board(handle)
-    with _measuring():
-        found = _place(board)
+    try:
+        with _measuring():
+            found = _place(board)
+    except NotRun as error:
+        return False, str(error)
     if found.wrong:
         return False, found.wrong
-    return (
-        True,
-        f"on {board} weights lie at {found.model.low:#010x}, where the meter ends a run at a store; there was none",
-    )
+    where = f"on {board} weights lie at {found.model.low:#010x}"
+    return True, f"{where}, where the meter ends a run at a store; there was none"
 
 
 def _place(board: str) -> Placed:
@@ -153,8 +155,10 @@ def _board(handle: Handle) -> str:
 
 @contextmanager
 def _measuring() -> Iterator[None]:
-    """Turn a missing toolchain, or an image that does not build or run, into NotMeasurable."""
+    """Turn a missing toolchain, or an image that does not build, into NotMeasurable. Raises NotRun as it is."""
     try:
         yield
+    except NotRun:
+        raise
     except RuntimeFailure as error:
         raise NotMeasurable(str(error)) from error

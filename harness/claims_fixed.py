@@ -1,7 +1,8 @@
 """Fixed weights and fixed topology: what an opened model lets others change.
 
-Weights: a model whose operator writes into a constant is refused, or faults, or the constant stays. Topology: an opened
-model takes no other number or shapes of inputs, and a change of its file after opening changes no operator.
+Weights: a model whose operator writes into a constant is refused, or faults, or the constant stays; and a store into
+the weights where they lie faults. Topology: an opened model takes no other number or shapes of inputs, and a change of
+its file after opening changes no operator.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from opconform.harness import claims_worker
+from opconform.harness import claims_boards, claims_pages, claims_worker
 from opconform.harness.claims import Evidence, NotMeasurable, Subject
 from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
 from opconform.harness.isolate import Executor
@@ -25,19 +26,39 @@ _WEIGHTS = np.full(_SHAPE, 100, np.float32)
 
 
 def check_fixed_weights(subject: Subject) -> Evidence:
-    """Run a model that overwrites its weights before it adds them: from memory, and from a file where it maps files."""
-    source = "a model whose first operator writes into the constant that its second adds"
+    """Run a model that overwrites its weights before it adds them, then store into the weights of an opened one.
+
+    Both from memory, and from a file where the runtime maps files; on a board weights lie in flash.
+    """
+    sources = ["a model whose first operator writes into the constant that its second adds"]
+    files = _opens_files(subject)
     executor = subject.connect()
     try:
         ways = {"from memory": _written(lambda model: _answer(executor, model))}
     finally:
         executor.close()
-    if _opens_files(subject):
+    if files:
         ways["from a file"] = _written(lambda model: _answer_of_file(subject, model))
+    if all(stay for stay, _ in ways.values()):
+        sources.append("stores into the weights where they lie")
+        ways |= _stored(subject, files)
     words = "; ".join(f"{way}: {found}" for way, (_, found) in ways.items())
     found = {stay for stay, _ in ways.values()}
     measured = "can be overwritten" if False in found else "not shown" if None in found else "stay"
-    return Evidence("fixed_weights", found == {True}, measured, source, words)
+    return Evidence("fixed_weights", found == {True}, measured, "; ".join(sources), words)
+
+
+def _stored(subject: Subject, files: bool) -> dict[str, tuple[bool | None, str]]:
+    """Return, by where weights lie, whether they stay when they are stored to, and what happened."""
+    if claims_boards.builds_images(subject.handle):
+        return {"in flash": claims_boards.store_into_weights(subject.handle)}
+    try:
+        ways = {"in memory": claims_pages.store_into_weights(subject.handle)}
+        if files:
+            ways["in a mapped file"] = claims_pages.store_into_mapped_weights(subject.handle)
+    except NotMeasurable as error:
+        return {"in memory": (True, f"not tried: {error}")}  # what the models above have shown stands
+    return ways
 
 
 def _written(answer: Callable[[bytes], Array | str]) -> tuple[bool | None, str]:

@@ -68,15 +68,16 @@ def _settled(pid: int) -> Resident:
 
 
 def _parts(before: Resident, after: Resident) -> str:
-    """Return by how much anonymous memory and pages of files grew."""
-    anonymous, files = after.anonymous - before.anonymous, after.files - before.files
-    return f"anonymous {anonymous / 1024:+,.0f} KB, pages of files {files / 1024:+,.0f} KB"
+    """Return by how much memory of its own and pages of files grew."""
+    own, files = after.own - before.own, after.files - before.files
+    return f"own memory {own / 1024:+,.0f} KB, pages of files {files / 1024:+,.0f} KB"
 
 
 def check_base_memory(subject: Subject) -> Evidence:
-    """Measure what a worker with a tiny model has in memory beyond the interpreter it runs in.
+    """Measure what a worker with a tiny model has in memory beyond the interpreter it runs in and beyond its files.
 
-    Kernels are compiled by an earlier worker. On a board it is static RAM, arena and stack of the model's image.
+    Code is counted by binary_size, and how much of it is resident is up to the kernel. Kernels are compiled by an
+    earlier worker. On a board it is static RAM, arena and stack of the model's image.
     Raises Refused where none of the small models runs.
     """
     if claims_boards.builds_images(subject.handle):
@@ -88,10 +89,10 @@ def check_base_memory(subject: Subject) -> Evidence:
     with started(subject.handle) as worker:
         words = worker.use_small_model()
         full, count = proc.resident(worker.pid), len(proc.family(worker.pid))
-    grown = max(full.total - empty.total, 0)
-    minus = f"minus {show_size(empty.total)} of its idle interpreter" if empty.total else "nothing is subtracted"
+    grown = max(full.own - empty.own, 0)
+    minus = f"minus {show_size(empty.own)} of its idle interpreter" if empty.own else "nothing is subtracted"
     source = (
-        f"resident in {count} process{'es' * (count > 1)} after {words}: {show_size(full.total)}, "
-        f"{minus}: {_parts(empty, full)}"
+        f"anonymous and shared memory of {count} process{'es' * (count > 1)} after {words}: {show_size(full.own)}, "
+        f"{minus}; beside it {show_size(max(full.files - empty.files, 0))} of pages of files"
     )
     return Evidence(BASE, grown, show_size(grown), source)

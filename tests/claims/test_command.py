@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from opconform.harness import claims_ops
+from opconform.harness.claim_values import CLAIMS
 from opconform.harness.cli import app
 from opconform.harness.cli.common import guard
 from opconform.harness.cli.report import claims_beside, write_reports
 from opconform.harness.runner import Selection, run
+from opconform.harness.spec_load import load_all
 from opconform.reports.log import read
 
 FAKES = Path(__file__).parents[1] / "fakes"
@@ -45,6 +48,24 @@ def test_a_claim_that_does_not_hold_fails_and_every_form_says_so(
         "holds",
         "does not hold",
     ]
+
+
+BOASTS = dict.fromkeys(CLAIMS, "BoastsOfAll") | {
+    "inference": "WrongFloat",
+    "native_quantization": "WrongInt8",
+    "fixed_topology": "Elastic",
+}
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_each_claim_that_does_not_hold_fails_the_run(
+    command: Command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, claim: str
+) -> None:
+    few = {op: spec for op, spec in load_all().items() if op in ("ABS", "ADD")}
+    monkeypatch.setattr(claims_ops, "load_all", lambda: few)
+    name = BOASTS[claim]
+    assert command("--runtime", f"{BOASTER}{name}", "--claim", claim) == 1
+    assert f"{name.lower()}@host {claim.replace('_', ' ')}: does not hold: " in capsys.readouterr().out
 
 
 def test_claims_that_hold_pass_and_what_is_understated_is_listed(

@@ -77,8 +77,8 @@ def test_memory_of_a_child_counts_for_its_parent() -> None:
         assert parent.stdout.readline() == b"ready\n"
         members = proc.family(parent.pid)
         assert len(members) == 2
-        assert proc.resident(parent.pid).anonymous > 32 * MEGABYTE
-        assert proc.resident(members[1]).anonymous > 32 * MEGABYTE
+        assert proc.resident(parent.pid).own > 32 * MEGABYTE
+        assert proc.resident(members[1]).own > 32 * MEGABYTE
         parent.communicate(b"")
 
 
@@ -101,3 +101,23 @@ def test_a_process_that_has_ended_has_nothing() -> None:
     assert proc.resident(ended.pid).total == 0
     assert proc.mapped_objects(ended.pid) == frozenset()
     assert proc.peak(ended.pid) == 0
+
+
+HOLDER = (
+    "import mmap, sys; text = b'held' * 1000; soft = bytearray(text); hard = mmap.mmap(-1, 4000, prot=3, flags=34); "
+    "hard[:] = text; print('ready', flush=True); sys.stdin.readline(); print(soft[0], hard[0], flush=True)"
+)
+
+
+def test_bytes_of_a_process_are_found_and_written() -> None:
+    content, other = b"held" * 1000, b"seen" * 1000
+    with subprocess.Popen([sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        found = [place for place in proc.places(process.pid, content) if place.read() == content]
+        assert len(found) >= 3
+        for place in found:
+            assert place.store(other)
+            assert place.read() == other
+        assert process.communicate(b"\n")[0] == b"%d %d\n" % (other[0], other[0])
+    assert list(proc.places(process.pid, content)) == []

@@ -6,6 +6,7 @@ Each is LiteRT with a manifest that claims everything modest, but for the one th
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from opconform.harness.claim_values import CLAIMS
 from opconform.harness.flatread import read_model
 from opconform.harness.model import Array
 from opconform.harness.runtime import InvalidModel, Manifest, Session, Unsupported
+from opconform.runtimes.lite import Lite
+from opconform.runtimes.lite.executor import new_arena
+from opconform.runtimes.lite.interpreter import LiteSession
 from opconform.runtimes.litert import LiteRT
 
 MODEST: dict[str, object] = {
@@ -66,6 +71,14 @@ class Modest:
         return self._carrier.open(model)
 
 
+class BoastsOfAll(Modest):
+    """It claims everything that can be claimed, and of sizes too little."""
+
+    boasts: ClassVar[dict[str, object]] = {
+        claim: {bool: True, int: 500, str: "1 KB"}[kind] for claim, kind in CLAIMS.items()
+    }
+
+
 class ManyOps(Modest):
     """It claims more operators than there are."""
 
@@ -102,6 +115,46 @@ class SoftWeights(Modest):
     """A model may write into its weights."""
 
     boasts: ClassVar[dict[str, object]] = {"fixed_weights": True}
+
+
+class SoftPages(Modest):
+    """It refuses a model that writes into its weights, but keeps them where anything may write."""
+
+    boasts: ClassVar[dict[str, object]] = {"fixed_weights": True}
+
+    def open(self, model: bytes) -> Session:
+        place = new_arena(len(model))
+        place[:] = np.frombuffer(model, np.uint8)
+        return LiteSession(place, None)
+
+
+class Zipped(Modest):
+    """It keeps models compressed and opens them for each invocation: nobody sees its weights."""
+
+    boasts: ClassVar[dict[str, object]] = {"fixed_weights": True}
+
+    def open(self, model: bytes) -> Session:
+        Lite().open(model).close()
+        return Unzipped(zlib.compress(model))
+
+
+class Unzipped:
+    """A session that is opened for each invocation from compressed bytes."""
+
+    def __init__(self, model: bytes) -> None:
+        self._model = model
+
+    def run(self, inputs: Sequence[Array]) -> Sequence[Array]:
+        session = Lite().open(zlib.decompress(self._model))
+        outputs = [output.copy() for output in session.run(inputs)]
+        session.close()
+        return outputs
+
+    def meters(self) -> dict[str, int]:
+        return {}
+
+    def close(self) -> None:
+        return None
 
 
 class DeadWithWeights(Modest):

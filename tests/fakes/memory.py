@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +91,26 @@ class Hoarder(Mapper):
 
     def open(self, model: bytes) -> Session:
         self.hoard = np.ones(64 * MEGABYTE, np.uint8)
+        return super().open(model)
+
+
+class Reader(Mapper):
+    """Maps 64 MB of a file and reads all of it, for whatever it opens."""
+
+    def open(self, model: bytes) -> Session:
+        with tempfile.TemporaryFile() as file:
+            file.truncate(64 * MEGABYTE)
+            self.mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        np.frombuffer(self.mapped, np.uint8)[::4096].sum()
+        return super().open(model)
+
+
+class Sharer(Mapper):
+    """Takes 64 MB of memory that it could share with others."""
+
+    def open(self, model: bytes) -> Session:
+        self.shared = mmap.mmap(-1, 64 * MEGABYTE)
+        np.frombuffer(self.shared, np.uint8)[:] = 1
         return super().open(model)
 
 
