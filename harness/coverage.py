@@ -12,6 +12,8 @@ from opconform.harness.spec import OpSpec
 
 #: names of what was never exercised that a terminal shows; the report shows all
 MOST_SHOWN = 5
+#: verdicts of legal cases that a runtime was not judged by: nothing was exercised
+NOT_RUN = ("declined", "infra", "lost-in-transport")
 
 
 def goals(spec: OpSpec, row: str) -> tuple[str, ...]:
@@ -42,9 +44,12 @@ def _always(spec: OpSpec, row: str) -> tuple[str, ...]:
     return tuple(c.label for c in spec.clauses if c.kind in ("require", "tolerance") and c.applies(row))
 
 
-def coverage_line(spec: OpSpec, row: str, counts: Mapping[str, int]) -> dict[str, object]:
-    """Return the log line: every goal with its number of cases, 0 where none exercised it."""
-    every = {goal: counts.get(goal, 0) for goal in goals(spec, row)}
+def coverage_line(spec: OpSpec, row: str, counts: Mapping[str, int], owed: bool = True) -> dict[str, object]:
+    """Return the log line: every goal with the number of cases that a runtime was judged by, 0 where there is none.
+
+    A row without such cases has no goals unless they are `owed`, which is so where a manifest claims the row.
+    """
+    every = dict.fromkeys(goals(spec, row) if owed or counts else (), 0)
     return {"kind": "coverage", "op": spec.op, "row": row, "clauses": every | dict(sorted(counts.items()))}
 
 

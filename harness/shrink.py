@@ -16,8 +16,8 @@ from opconform.harness.generate.source import Discard, replay
 from opconform.harness.model import Verdict
 from opconform.harness.spec import OpSpec
 
-#: (case) -> its verdict on the runtime under test
-Check = Callable[[Built], Verdict]
+#: (case) -> its verdict on the runtime under test, None where the runtime's manifest takes the case out
+Check = Callable[[Built], Verdict | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,10 @@ class _Search:
             return False
         if not settled and _weight(built.case.choices) >= _weight(self.best.case.choices):
             return False
-        self.runs += 1
         verdict = self._check(built)
+        if verdict is None:
+            return False
+        self.runs += 1
         if (verdict.kind, verdict.clause) != (self.verdict.kind, self.verdict.clause):
             return False
         self.best, self.verdict = built, verdict

@@ -21,7 +21,7 @@ from opconform.harness.fit import smaller_that_fits
 from opconform.harness.generate.build import rebuild
 from opconform.harness.generate.cases import Built
 from opconform.harness.generate.codec import BadCaseId
-from opconform.harness.generate.engine import Tier, cases
+from opconform.harness.generate.engine import Tier, cases, first_case
 from opconform.harness.isolate import Executor
 from opconform.harness.limits import LimitError, declared_limit
 from opconform.harness.model import Case, Lost, Outcome, Produced, Verdict
@@ -89,23 +89,42 @@ def run_unit(spec: OpSpec, row: str, seats: Sequence[Seat], oracle: Oracle, tier
     """Return the log lines of one row."""
     tally = Tally()
     claiming = [seat for seat in seats if claims(seat, spec.op, row)]
-    for index, built in enumerate(cases(spec, row, oracle.kernels[spec.op], tier, seed)):
-        present = claiming if index else list(seats)
-        run_case(spec, built, present, oracle, tier, tally)
-        tally.counts.update(coverage.exercised(spec, built.case))
+    if len(claiming) < len(seats):
+        probe(spec, row, [seat for seat in seats if not claims(seat, spec.op, row)], oracle, seed, tally)
+    for built in cases(spec, row, oracle.kernels[spec.op], tier, seed) if claiming else ():
+        run_case(spec, built, claiming, oracle, tier, tally)
     for seat in claiming:
         replay_known(spec, row, seat, oracle, tally)
-    tally.lines.append(dict(coverage.coverage_line(spec, row, tally.counts)))
+    owed = any(seat.handle.manifest.rows for seat in claiming)
+    tally.lines.append(dict(coverage.coverage_line(spec, row, tally.counts, owed)))
     return tally.lines
 
 
-def run_case(
-    spec: OpSpec, built: Built, seats: Sequence[Seat], oracle: Oracle, tier: Tier, tally: Tally
-) -> dict[str, Outcome]:
-    """Run one case on every seat; write its lines; return the outcomes by label."""
+def probe(spec: OpSpec, row: str, seats: Sequence[Seat], oracle: Oracle, seed: int, tally: Tally) -> None:
+    """Tell of runtimes that do not claim a row whether they pass its first case, with one vector, nevertheless."""
+    built = first_case(spec, row, oracle.kernels[spec.op], seed)
+    if built is None:
+        return
+    model = encode_case(spec, built.case)
+    for seat in seats:
+        why = limit_of(seat, built.case)
+        if not why:
+            outcome = seat.executor.execute(model, built.case.vectors)
+            passes = isinstance(outcome, Produced) and _passes(spec, built, outcome, seat, oracle)
+            why = "passes without being claimed" if passes else "not claimed"
+        tally.lines.append(_line(seat, built.case, Verdict("declined", message=why), why, None, 0.0))
+
+
+def _passes(spec: OpSpec, built: Built, outcome: Outcome, seat: Seat, oracle: Oracle) -> bool:
+    return judge(prepare(spec, built, oracle), outcome, seat.handle.manifest.arithmetic).kind == "pass"
+
+
+def run_case(spec: OpSpec, built: Built, seats: Sequence[Seat], oracle: Oracle, tier: Tier, tally: Tally) -> None:
+    """Run one case on every seat and write its lines; it counts as covered where a runtime was judged by it."""
     judged = prepare(spec, built, oracle)
     model = encode_case(spec, built.case)
     outcomes: dict[str, Outcome] = {}
+    ran = False
     for seat in seats:
         if limit := limit_of(seat, built.case):
             tally.lines.append(_line(seat, built.case, Verdict("declined", message=limit), limit, None, 0.0))
@@ -122,13 +141,14 @@ def run_case(
         outcomes[seat.label] = outcome
         spare(seat, built.case, outcome)
         verdict = judge(judged, outcome, seat.handle.manifest.arithmetic)
+        ran |= verdict.kind not in coverage.NOT_RUN
         record(spec, seat, judged, model, outcome, verdict, seconds, oracle, tally)
-        asked = claims(seat, spec.op, built.case.row)
-        if asked and verdict.kind == "pass" and not built.case.violates and isinstance(outcome, Produced):
+        if verdict.kind == "pass" and not built.case.violates and isinstance(outcome, Produced):
             run_laws(spec, seat, judged, model, outcome, oracle, tier, tally)
+    if ran:
+        tally.counts.update(coverage.exercised(spec, built.case))
     if not built.case.violates:
         note_agreement(built.case, outcomes, tally)
-    return outcomes
 
 
 def spare(seat: Seat, case: Case, outcome: Outcome) -> None:
@@ -166,10 +186,6 @@ def record(
 ) -> None:
     """Write the line of a case, and a counterexample for the first failure of its kind."""
     case = judged.case
-    if not claims(seat, case.op, case.row):
-        text = "passes without being claimed" if verdict.kind == "pass" else "not claimed"
-        tally.lines.append(_line(seat, case, Verdict("declined", message=text), text, None, seconds))
-        return
     if verdict.kind == "declined" and not seat.handle.manifest.rows:
         tally.lines.append(_line(seat, case, verdict, "declares no rows", outcome, seconds))
         return
@@ -245,7 +261,9 @@ def _shrink(
 ) -> tuple[Judge, Verdict, Outcome, bytes]:
     arithmetic = seat.handle.manifest.arithmetic
 
-    def check(built: Built) -> Verdict:
+    def check(built: Built) -> Verdict | None:
+        if limit_of(seat, built.case):
+            return None
         outcome = seat.executor.execute(encode_case(spec, built.case), built.case.vectors)
         spare(seat, built.case, outcome)
         return judge(prepare(spec, built, oracle), outcome, arithmetic)

@@ -66,6 +66,12 @@ def cases(spec: OpSpec, row: str, kernel: Kernel, tier: Tier, seed_: int) -> Ite
             yield built
 
 
+def first_case(spec: OpSpec, row: str, kernel: Kernel, seed_: int) -> Built | None:
+    """Return a legal case with one vector, by which to see whether a row runs at all; None where none can be drawn."""
+    tier = Tier("one case", rounds=1, random=0, vectors=1, invalid=0, laws=0, floor=1)
+    return next(_covering(spec, row, kernel, tier, seed_), None)
+
+
 def _all(spec: OpSpec, row: str, kernel: Kernel, tier: Tier, seed_: int) -> Iterator[Built]:
     yield from _exhaustive(spec, row, kernel, seed_)
     yield from _covering(spec, row, kernel, tier, seed_)

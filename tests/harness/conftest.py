@@ -13,7 +13,7 @@ import pytest
 
 from opconform.harness.model import Array, Case, Input, Outcome, Produced, TensorType
 from opconform.harness.registry import Handle
-from opconform.harness.runtime import Manifest
+from opconform.harness.runtime import Limit, Manifest
 from opconform.harness.spec_load import parse_spec
 from opconform.harness.unit import Oracle, Seat
 
@@ -96,8 +96,14 @@ class InProcess:
         return None
 
 
-def make_seat(executor: InProcess, rows: Sequence[str] = ("*",), name: str = "fake", expectations: Any = ()) -> Seat:
-    handle = Handle(name, name, "host", Manifest(name=name, rows=tuple(rows)))
+def make_seat(
+    executor: InProcess,
+    rows: Sequence[str] = ("*",),
+    name: str = "fake",
+    expectations: Any = (),
+    limits: Sequence[Limit] = (),
+) -> Seat:
+    handle = Handle(name, name, "host", Manifest(name=name, rows=tuple(rows), limits=tuple(limits)))
     return Seat(handle, executor, tuple(expectations))
 
 

@@ -15,6 +15,7 @@ from opconform.harness.model import Crashed, Declined, Infra, Rejected, TimedOut
 from opconform.harness.registry import UnknownRuntime
 from opconform.harness.runlog import LogError
 from opconform.harness.runner import NothingSelected, Result, Selection, run, select
+from opconform.harness.runtime import Limit
 from opconform.harness.unit import run_unit
 
 TIMES = ("started", "seconds", "time")
@@ -160,11 +161,23 @@ def test_no_outcome_is_lost_and_each_is_unexpected_where_the_row_is_claimed(
     assert {line["expected"] for line in legal} == {False}
 
 
-def test_a_runtime_that_does_not_claim_a_row_is_tried_once_and_fails_nothing(core: SimpleNamespace) -> None:
+def test_a_runtime_that_does_not_claim_a_row_is_tried_once_with_one_vector_and_fails_nothing(
+    core: SimpleNamespace,
+) -> None:
     seat = core.seat(core.executor(outcome=Declined("no")), rows=("ADD/*",))
-    cases = [line for line in unit(core, [seat]) if line["kind"] == "case"]
-    assert len(cases) == 1
-    assert cases[0]["expected"] == "not claimed"
+    lines = unit(core, [seat])
+    cases = [line for line in lines if line["kind"] == "case"]
+    assert [(line["expected"], line["cases"]) for line in cases] == [("not claimed", 1)]
+    assert seat.executor.runs == 1
+    assert lines[-1] == {"kind": "coverage", "op": "ABS", "row": "int32", "clauses": {}}
+
+
+def test_a_runtime_that_does_not_claim_a_row_takes_no_part_where_another_does(core: SimpleNamespace) -> None:
+    right, wrong = (core.executor(lambda inputs, add=add: [abs(inputs[0]) + add]) for add in (0, 1))
+    lines = unit(core, [core.seat(right), core.seat(wrong, rows=("ADD/*",), name="other")])
+    others = [line for line in lines if line.get("runtime") == "other"]
+    assert [(line["kind"], line["expected"]) for line in others] == [("case", "not claimed")]
+    assert not [line for line in lines if line["kind"] == "agreement"]
 
 
 def test_where_runtimes_differ_the_outlier_is_named(core: SimpleNamespace) -> None:
@@ -183,6 +196,27 @@ def test_coverage_counts_what_was_exercised_and_shows_what_was_not(core: SimpleN
     clauses = next(line["clauses"] for line in lines if line["kind"] == "coverage")
     assert all(clauses[f"activation={name}"] > 0 for name in ("NONE", "RELU", "RELU6"))
     assert clauses["T1"] > 0
+
+
+def test_what_no_runtime_was_judged_by_is_not_covered(core: SimpleNamespace) -> None:
+    def declining(rows: tuple[str, ...]) -> Any:
+        return coverage_of(core, core.seat(core.executor(outcome=Declined("no")), rows=rows))
+
+    assert declining(rows=("ABS/*",)) == {"R1": 0, "T2": 0}
+    assert declining(rows=()) == {}  # it is tried on all rows, and owes none
+
+
+def test_a_case_that_a_declared_limit_takes_out_is_not_covered(core: SimpleNamespace) -> None:
+    limits = (Limit("ADD/*", "activation == 'RELU'", "no RELU here"),)
+    clauses = coverage_of(
+        core, core.seat(core.executor(lambda inputs: [inputs[0] + inputs[1]]), limits=limits), core.add_text, "float32"
+    )
+    assert clauses["activation=RELU"] == 0
+    assert clauses["activation=NONE"] > 0
+
+
+def coverage_of(core: SimpleNamespace, seat: Any, text: str = "", row: str = "int32") -> Any:
+    return unit(core, [seat], text, row)[-1]["clauses"]
 
 
 def unit(core: SimpleNamespace, seats: Sequence[Any], text: str = "", row: str = "int32") -> list[Any]:

@@ -11,6 +11,7 @@ import pytest
 
 from opconform.harness.generate.engine import TIERS
 from opconform.harness.model import Array, Crashed, Produced
+from opconform.harness.runtime import Limit
 from opconform.harness.unit import run_unit
 
 
@@ -105,3 +106,12 @@ def test_a_crash_shrinks_too(core: SimpleNamespace) -> None:
     lines = run_unit(spec, "int32", [core.seat(Crashing())], core.oracle, TIERS["smoke"], 0)
     found = next(line for line in lines if line["kind"] == "failure")
     assert (found["verdict"], found["shapes"]["x"]) == ("crash", [])
+
+
+def test_no_counterexample_is_a_case_that_the_manifest_takes_out(core: SimpleNamespace) -> None:
+    executor = core.executor(lambda inputs: [np.abs(inputs[0]) + 1])
+    seat = core.seat(executor, limits=(Limit("ABS", "largest_rank < 2", "no vectors"),))
+    lines = run_unit(core.parse(core.abs_text, "spec.yaml"), "int32", [seat], core.oracle, TIERS["smoke"], 0)
+    found = next(line for line in lines if line["kind"] == "failure")
+    assert found["shapes"]["x"] == [1, 1]
+    assert found["case"] != found["original"]
