@@ -59,11 +59,17 @@ def check_binary_size(subject: Subject) -> Evidence:
     if claims_scripts.runs_scripts(handle):
         return claims_scripts.check_binary_size(subject)
     code = _code(handle)
-    counted = code.compiled or code.own or code.needed or code.modules
-    if not counted:
+    every = _all_kernels(handle) if code.compiled else {}
+    parts = {"machine code": code.compiled, "libraries": code.own or code.needed, "Python": code.modules}
+    kind = next((kind for kind, files in parts.items() if files), "")
+    if not kind:
         raise NotMeasurable("its worker runs nothing that can be told from its interpreter")
-    size, every = sum(counted.values()), _all_kernels(handle) if code.compiled else {}
-    measured = show_size(size) + (f", all ops {show_size(sum(every.values()))}" if every else "")
+    size = sum(parts[kind].values())
+    measured = f"{show_size(size)} of {kind}"
+    if code.compiled:
+        measured += f", all ops {show_size(sum(every.values()))}"
+    if code.needed and (code.compiled or code.own):
+        measured += f", beside {show_size(sum(code.needed.values()))} of other libraries"
     return Evidence(SIZE, size, measured, "; ".join(_described(code, every, handle.distribution)))
 
 

@@ -133,7 +133,7 @@ def check_binary_size(subject: Subject) -> Evidence:
         f"{figures['kernel_bytes']:,}, start-up {figures['platform']:,}, libraries {figures['lib']:,} bytes; "
         f"with the kernels of all {len(table.ops)} ops and the wire {table.total:,} bytes"
     )
-    measured = f"{show_size(flash)}, all ops {show_size(table.total)}"
+    measured = f"{show_size(flash)} of flash, all ops {show_size(table.total)}"
     return Evidence("binary_size", flash, measured, source)
 
 

@@ -1,12 +1,11 @@
-"""What the three systems are said to be: the table of David et al., TensorFlow Lite Micro (MLSys 2021), as data.
-
-It stands beside what is measured and judges nothing.
-"""
+"""What the three systems are said to be, as data. It stands beside what is measured and judges nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+#: Who says so.
+SOURCE = "the comparison of the three systems in notes of HarvardX's TinyML course, which name no way of measuring"
 SYSTEMS = ("TensorFlow", "TensorFlow Lite", "TensorFlow Lite Micro")
 #: Which of the systems a runtime of this project belongs to.
 SYSTEM_OF: Mapping[str, str] = {

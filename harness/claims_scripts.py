@@ -33,7 +33,8 @@ def check_binary_size(subject: Subject) -> Evidence:
     binaries = webassembly(scripts)
     size = sum(path.stat().st_size for path in (*scripts, *binaries))
     named = ", ".join(f"{path.name} {show_size(path.stat().st_size)}" for path in (*_largest(scripts), *binaries))
-    return Evidence("binary_size", size, show_size(size), f"{len(scripts)} scripts in the coverage of V8: {named}")
+    measured = f"{show_size(size)} of scripts and WebAssembly"
+    return Evidence("binary_size", size, measured, f"{len(scripts)} scripts in the coverage of V8: {named}")
 
 
 def _record(handle: Handle, folder: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from opconform import __version__
 from opconform.harness.claim_values import CLAIMS, Value, show_size
 from opconform.harness.claims import FAILS, HOLDS, UNCLAIMED, UNMEASURED, Finding
-from opconform.harness.claims_promised import PROMISED, SYSTEMS, promised
+from opconform.harness.claims_promised import PROMISED, SOURCE, SYSTEMS, promised
 from opconform.reports.html import environment
 
 #: Between these lines of a README stands the table; `opconform claims --readme` renews it.
@@ -61,15 +61,16 @@ def rows(findings: Sequence[Finding]) -> list[Row]:
 def _cell(finding: Finding | None) -> Cell | None:
     if finding is None:
         return None
-    claim, evidence = finding.evidence.claim, finding.evidence
-    return Cell(claimed_words(claim, finding.claimed), _found(finding, show(claim, evidence.value)), finding.verdict)
+    return Cell(claimed_words(finding.evidence.claim, finding.claimed), _found(finding), finding.verdict)
 
 
-def _found(finding: Finding, measured: str) -> str:
-    """Return what was found in as many words as the claim leaves open."""
+def _found(finding: Finding) -> str:
+    """Return what was found in as many words as the claim leaves open: of a size also what was counted."""
     if finding.verdict == UNMEASURED:
         return UNMEASURED
-    if CLAIMS[finding.evidence.claim] is not bool:
+    evidence = finding.evidence
+    measured = evidence.measured if CLAIMS[evidence.claim] is str else show(evidence.claim, evidence.value)
+    if CLAIMS[evidence.claim] is not bool:
         return f"{measured}, {FAILS}" if finding.verdict == FAILS else measured
     if finding.verdict == UNCLAIMED:
         return measured if finding.claimed is None else "yet it can" if finding.understated else ""
@@ -133,6 +134,7 @@ def html(findings: Sequence[Finding], index: str = "") -> str:
     template = environment().get_template("claims.html")
     return template.render(
         version=__version__, columns=runtimes(findings), rows=rows(findings), findings=findings, systems=SYSTEMS,
+        said_by=SOURCE,
         status=_STATUS, title=title, promised=promised, index=index,
         verdicts={verdict: sum(f.verdict == verdict for f in findings) for verdict in _STATUS},
         understated=[finding for finding in findings if finding.understated],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from opconform.harness import claims_log
 from opconform.harness.claim_values import CLAIMS
 from opconform.harness.claims import FAILS, Finding, Subject, examine
 from opconform.harness.claims_checks import CHECKS
-from opconform.harness.claims_promised import SYSTEMS
+from opconform.harness.claims_promised import SOURCE, SYSTEMS
 from opconform.harness.cli.common import AS_EXPECTED, DEVIATIONS, INFRASTRUCTURE, console
 from opconform.harness.isolate import Executor, Isolated, connect
 from opconform.harness.registry import Handle, names, resolve
@@ -23,6 +24,8 @@ from opconform.reports import claims as report
 
 #: Columns of the table where no terminal says how many there are.
 _WIDTH = 240
+#: Columns of text that a runtime needs at least, and that the claim and the promises take beside them.
+_COLUMN, _MARGINS = 18, 42
 #: What the bare name means here: a claim about flash and RAM is one about a board.
 _BOARDS = {"micro": "micro@cortex-m3"}
 
@@ -136,13 +139,26 @@ def _print(findings: Sequence[Finding], as_json: bool) -> None:
         print(json.dumps([claims_log.as_line(finding) for finding in findings], indent=1))
         return
     out = console()
-    table = Table("claim", *report.runtimes(findings), f"promised: {' / '.join(SYSTEMS)}", box=None)
-    for row in report.rows(findings):
-        cells = (cell.text if cell else "" for cell in row.cells)
-        table.add_row(report.title(row.claim), *cells, " / ".join(row.promised))
     if not out.is_terminal:
         out.width = _WIDTH
-    out.print(table)
+    columns, rows = report.runtimes(findings), report.rows(findings)
+    count = max(1, (out.width - _MARGINS) // _COLUMN)
+    for some in (slice(at, at + count) for at in range(0, len(columns), count)):
+        part = [replace(row, cells=row.cells[some]) for row in rows]
+        out.print(_table(columns[some], part), soft_wrap=False)
+        out.print()
+    out.print(f"promised: by {SOURCE}", markup=False)
+
+
+def _table(columns: Sequence[str], rows: Sequence[report.Row]) -> Table:
+    """Return the table of some runtimes."""
+    table = Table(box=None)
+    for head in ("claim", *columns, f"promised: {' / '.join(SYSTEMS)}"):
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        cells = (cell.text if cell else "" for cell in row.cells)
+        table.add_row(report.title(row.claim), *cells, " / ".join(row.promised))
+    return table
 
 
 def _evidence(finding: Finding) -> str:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from opconform.harness import claims_ops
+from opconform.harness import claims_log, claims_ops
 from opconform.harness.claim_values import CLAIMS
+from opconform.harness.claims import Evidence, Finding
 from opconform.harness.cli import app
+from opconform.harness.cli import claims as cli_claims
 from opconform.harness.cli.common import guard
 from opconform.harness.cli.report import claims_beside, write_reports
 from opconform.harness.runner import Selection, run
@@ -73,6 +75,23 @@ def test_claims_that_hold_pass_and_what_is_understated_is_listed(
 ) -> None:
     assert command("--runtime", f"{BOASTER}Modest", "--claim", "native_quantization", "--claim", "fixed_topology") == 0
     assert "no: yet it can" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("columns", "tables"), [(80, 4), (120, 2), (240, 1)])
+def test_a_table_that_is_wider_than_the_terminal_is_printed_in_parts(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    columns: int, tables: int
+) -> None:  # fmt: skip
+    names = [f"runtime_{number}@host" for number in range(8)]
+    evidence = Evidence("binary_size", 10_000, "10 KB of machine code, all ops 300 KB", "a file")
+    claims_log.write(tmp_path / "a.jsonl", [Finding(name, "1", 20_000, evidence) for name in names])
+    monkeypatch.setattr(cli_claims, "_WIDTH", columns)
+    assert command("--with", tmp_path / "a.jsonl") == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.partition("promised: by")[0].splitlines())) <= columns
+    assert out.count("binary size") == tables
+    assert all(name in out for name in names)
+    assert "promised: by the comparison of the three systems" in out
 
 
 def test_logs_of_other_places_are_rendered_without_measuring(
