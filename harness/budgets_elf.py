@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from elftools.elf.elffile import ELFFile
+from opconform.targets.symbols import parsed_elf
 
 _LINE = re.compile(r"^ (\.\S+|COMMON)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+) (\S.*)$", re.MULTILINE)
 #: a long name stands alone on its line
@@ -89,7 +89,7 @@ class Graph:
 def read_graph(elf: Path, link_map: Path) -> Graph:
     """Read an image that was linked with --emit-relocs and its map."""
     with elf.open("rb") as file:
-        image: Any = ELFFile(file)
+        image: Any = parsed_elf(file)
         outputs = [s for s in image.iter_sections() if s["sh_flags"] & _SHF_ALLOC and s["sh_size"]]
         spans = [(s["sh_addr"], s["sh_addr"] + s["sh_size"], s.name) for s in outputs]
         contents = {s.name: (s["sh_addr"], s.data()) for s in outputs if s["sh_type"] == "SHT_PROGBITS"}

@@ -10,8 +10,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from elftools.elf.elffile import ELFFile
-
 from opconform.harness import budgets
 from opconform.harness.budgets_elf import Graph, read_graph
 from opconform.runtimes.micro.build import required_kernels
@@ -19,6 +17,7 @@ from opconform.targets import modelimage
 from opconform.targets.boards import Target, load_target
 from opconform.targets.build import Image
 from opconform.targets.modelimage import Ran
+from opconform.targets.symbols import parsed_elf
 
 #: A prediction may be so far off the linked image, in per cent.
 TOLERANCE = 5.0
@@ -130,7 +129,7 @@ def _linked(model: bytes, board: Target, target: str) -> tuple[ImageSize, Image]
 def flash_of(elf: Path) -> int:
     """Return the bytes of an image that lie in flash, padding included, by the sections of its ELF file."""
     with elf.open("rb") as file:
-        sections = [s for s in ELFFile(file).iter_sections() if s["sh_flags"] & 2 and s["sh_type"] == "SHT_PROGBITS"]
+        sections = [s for s in parsed_elf(file).iter_sections() if s["sh_flags"] & 2 and s["sh_type"] == "SHT_PROGBITS"]
         return sum(int(section["sh_size"]) for section in sections)
 
 

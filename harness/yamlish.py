@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,22 @@ import yaml
 
 from opconform.harness.errors import InputError
 
-# The C parser of libyaml where PyYAML has it: reading all specs is then no longer felt.
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# The C parser of libyaml where PyYAML has it.
+_PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_PREFIX = "tag:yaml.org,2002:"
+
+
+class _Loader(_PARSER):  # type: ignore[misc]
+    """Composes nodes without working out a tag for what has none: `_scalar` decides what plain text means."""
+
+    def resolve(self, _kind: Any, _value: Any, _implicit: Any) -> str:
+        return _PREFIX + "str"
+
+    def descend_resolver(self, _node: Any, _index: Any) -> None:
+        """Keep no place in the document."""
+
+    def ascend_resolver(self) -> None:
+        """Keep no place in the document."""
 
 
 class SpecError(InputError):
@@ -36,13 +51,17 @@ class List(list[Any]):
     lines: list[int]
 
 
-_SCALARS = (
-    (re.compile(r"^(true|True|TRUE)$"), lambda text: True),
-    (re.compile(r"^(false|False|FALSE)$"), lambda text: False),
-    (re.compile(r"^(null|Null|NULL|~|)$"), lambda text: None),
-    (re.compile(r"^[-+]?[0-9]+$"), int),
-    (re.compile(r"^0x[0-9a-fA-F]+$"), lambda text: int(text, 16)),
-    (re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$"), float),
+_CONVERTERS: Mapping[str, Callable[[str], Any]] = {
+    "true": lambda _: True,
+    "false": lambda _: False,
+    "null": lambda _: None,
+    "int": int,
+    "hex": lambda text: int(text, 16),
+    "float": float,
+}
+_PLAIN = re.compile(
+    r"(?P<true>true|True|TRUE)|(?P<false>false|False|FALSE)|(?P<null>null|Null|NULL|~|)|(?P<int>[-+]?[0-9]+)"
+    r"|(?P<hex>0x[0-9a-fA-F]+)|(?P<float>[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?)"
 )
 
 
@@ -58,12 +77,13 @@ def load(path: Path) -> Any:
 def loads(text: str, where: str) -> Any:
     """Parse YAML text; `where` names it in errors."""
     try:
-        node = yaml.compose(text, Loader=_LOADER)
+        node = yaml.compose(text, Loader=_Loader)
     except (yaml.YAMLError, RecursionError) as error:
         raise SpecError(where, _error_line(error), f"not valid YAML: {_first_line(error)}; fix the syntax") from error
     if node is None:
         raise SpecError(where, 1, "the file is empty; a mapping is expected")
-    _refuse_aliases(node, where)
+    if "&" in text:  # an alias needs an anchor
+        _refuse_aliases(node, where)
     return _build(node, where, 0)
 
 
@@ -125,12 +145,8 @@ def _scalar(node: yaml.Node) -> Any:
     text: str = node.value
     if getattr(node, "style", None):  # quoted or block: always text
         return text
-    for pattern, convert in _SCALARS:
-        if pattern.match(text):
-            return convert(text)
-    return text
+    found = _PLAIN.fullmatch(text)
+    return _CONVERTERS[found.lastgroup or ""](text) if found else text
 
 
-_KNOWN_TAGS = {
-    f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq")
-}
+_KNOWN_TAGS = {_PREFIX + name for name in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq")}

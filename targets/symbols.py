@@ -7,11 +7,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from elftools.elf.elffile import ELFFile
+from typing import Any, BinaryIO
 
 _MAPPING_SYMBOLS = ("$a", "$d", "$t")
+
+
+def parsed_elf(file: BinaryIO) -> Any:
+    """Return an ELF file as pyelftools reads it."""
+    from elftools.elf.elffile import ELFFile  # takes a tenth of a second, and few processes read one
+
+    return ELFFile(file)
 
 
 def read_symbols(elf: Path) -> dict[str, tuple[int, int, str]]:
@@ -20,7 +25,7 @@ def read_symbols(elf: Path) -> dict[str, tuple[int, int, str]]:
     A function that only its file sees is called FILE:NAME, as in add_int8.c:invoke: every kernel has an `invoke`.
     """
     with elf.open("rb") as file:
-        table: Any = ELFFile(file).get_section_by_name(".symtab")
+        table: Any = parsed_elf(file).get_section_by_name(".symtab")
         found, source = {}, ""
         for symbol in table.iter_symbols():
             kind = symbol["st_info"]["type"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -27,6 +28,8 @@ def _group() -> None:
 
 def main() -> None:
     """Run the command line; every error that a user can cause is one line."""
+    # What other packages plug into hypothesis (trio brings pytest along) has no say in what it draws here.
+    os.environ.setdefault("HYPOTHESIS_NO_PLUGINS", "1")
     sys.exit(guard(app))
 
 

@@ -8,9 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis import strategies as st
-
 from opconform.harness.generate.build import build
 from opconform.harness.generate.cases import (
     EXHAUSTIVE,
@@ -147,6 +144,10 @@ def _decisions(data: bytes) -> Source:
 
 def _strings(number: int, seed_: int) -> list[bytes]:
     """Return up to `number` strings of bytes that hypothesis draws: what becomes of one has no say in the next."""
+    # Imported here: it takes as long as all else together, and most processes draw nothing.
+    from hypothesis import HealthCheck, Phase, given, seed, settings
+    from hypothesis import strategies as st
+
     found: list[bytes] = []
 
     @seed(seed_)
