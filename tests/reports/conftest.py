@@ -81,37 +81,19 @@ def footer(**more: Any) -> Record:
     }
 
 
+def clause(label: str, kind: str, line: int, text: str, why: str = "", row: str = "") -> Record:
+    """What a spec demands, and where it says so."""
+    return {"label": label, "kind": kind, "row": row, "line": line, "text": text, "why": why}
+
+
 def spec(op: str, rows: tuple[str, ...]) -> Record:
     """What the spec of an op says."""
+    bounds = ("lsb: 1" if "int" in row else "bound: KH * KW * C + 1" for row in rows)
     clauses = [
-        {
-            "label": "R1",
-            "kind": "require",
-            "row": "",
-            "line": 41,
-            "text": "OH >= 1 and OW >= 1",
-            "why": "a window must fit",
-        },
-        {
-            "label": "R2",
-            "kind": "require",
-            "row": "",
-            "line": 42,
-            "text": "N * OH * OW <= 40000",
-            "why": "keeps one case under 50 ms",
-        },
-        *(
-            {
-                "label": f"T{i}",
-                "kind": "tolerance",
-                "row": row,
-                "line": 53 + i,
-                "text": "lsb: 1" if "int" in row else "bound: KH * KW * C + 1",
-                "why": "",
-            }
-            for i, row in enumerate(rows, 1)
-        ),
-        {"label": "L1", "kind": "law", "row": "", "line": 61, "text": "batch_independent: x", "why": ""},
+        clause("R1", "require", 41, "OH >= 1 and OW >= 1", "a window must fit"),
+        clause("R2", "require", 42, "N * OH * OW <= 40000", "keeps one case under 50 ms"),
+        *(clause(f"T{i}", "tolerance", 53 + i, text, row=rows[i - 1]) for i, text in enumerate(bounds, 1)),
+        clause("L1", "law", 61, "batch_independent: x"),
     ]
     return {
         "kind": "spec",
@@ -151,62 +133,34 @@ def _passing(rng: random.Random, op: str, row: str, runtime: str, target: str) -
     yield case(op, row, runtime, target, case=f"{op}/{row}/000abc", law="batch_independent", clause="L1", histogram={})
 
 
+def fed(name: str, dtype: str, shape: list[int], scale: Any, zero_point: Any, data: list[int]) -> Record:
+    """An input of a counterexample: `x` is fed, all others are constants of the model."""
+    told = {"name": name, "role": "input" if name == "x" else "constant", "dtype": dtype, "shape": shape}
+    return {**told, "scale": scale, "zero_point": zero_point, "data": data}
+
+
 def failure(op: str, row: str, runtime: str, target: str, **more: Any) -> Record:
     """A minimal counterexample of a CONV_2D."""
-    where = f"{runtime}@{target}"
-    cite = (
-        f"{op}/{row}/7f3k2q {where}: y[0,1,0,1] = 37, want 35 (2 lsb, 1 allowed by specs/ops/{op.lower()}.yaml:55 T2)"
-    )
+    where, spec_file = f"{runtime}@{target}", f"specs/ops/{op.lower()}.yaml"
+    replay = f"opconform replay {op}/{row}/7f3k2q --runtime {where}"
+    cite = f"{op}/{row}/7f3k2q {where}: y[0,1,0,1] = 37, want 35 (2 lsb, 1 allowed by {spec_file}:55 T2)"
     inputs = [
-        {
-            "name": "x",
-            "role": "input",
-            "dtype": row,
-            "shape": [1, 3, 2, 1],
-            "scale": 0.05,
-            "zero_point": -3,
-            "data": [-128, 0, 127, 4, 5, -6],
-        },
-        {
-            "name": "w",
-            "role": "constant",
-            "dtype": "int8",
-            "shape": [2, 2, 2, 1],
-            "scale": [0.011, 0.02],
-            "zero_point": [0, 0],
-            "data": [127, 0, 0, 0, 1, 2, 3, -127],
-        },
-        {
-            "name": "bias",
-            "role": "constant",
-            "dtype": "int32",
-            "shape": [2],
-            "scale": [0.00055, 0.001],
-            "zero_point": [0, 0],
-            "data": [0, -41],
-        },
+        fed("x", row, [1, 3, 2, 1], 0.05, -3, [-128, 0, 127, 4, 5, -6]),
+        fed("w", "int8", [2, 2, 2, 1], [0.011, 0.02], [0, 0], [127, 0, 0, 0, 1, 2, 3, -127]),
+        fed("bias", "int32", [2], [0.00055, 0.001], [0, 0], [0, -41]),
     ]
+    judged = {"verdict": "wrong-value", "expected": False, "error": 2.0, "because": "", "issue": ""}
+    told = {"original": f"{op}/{row}/x9k2d1", "replay": replay, "message": f"{cite}; replay: {replay}"}
+    values = {"inputs": inputs, "want": [12, -4, 0, 35], "got": [12, -4, 0, 37], "index": [0, 1, 0, 1], "model": MODEL}
     found = {
-        "verdict": "wrong-value",
-        "expected": False,
-        "error": 2.0,
-        "original": f"{op}/{row}/x9k2d1",
-        "replay": f"opconform replay {op}/{row}/7f3k2q --runtime {where}",
-        "inputs": inputs,
-        "want": [12, -4, 0, 35],
-        "got": [12, -4, 0, 37],
-        "index": [0, 1, 0, 1],
-        "model": MODEL,
-        "because": "",
-        "issue": "",
         "rounding": {"double_rounding": 0.75, "single_rounding": 0.75, "float_half_even": 1.0, "float_half_away": None},
         "attributes": {"padding": "SAME", "stride_h": 2, "stride_w": 1, "activation": "RELU6"},
         "shapes": {"x": [1, 3, 2, 1], "w": [2, 2, 2, 1], "y": [1, 2, 1, 2]},
-        "message": f"{cite}; replay: opconform replay {op}/{row}/7f3k2q --runtime {where}",
         "histogram": {"0": 3, "2": 1},
         "cases": 1,
     }
-    return {**case(op, row, runtime, target), "kind": "failure", **found, **more}
+    plain = {**case(op, row, runtime, target), "kind": "failure"}
+    return {**plain, **judged, **told, **values, **found, **more}
 
 
 def _crash() -> Record:

@@ -80,6 +80,16 @@ def overlap(boxes: Array, a: Number, b: Number) -> Number:
     return shared / union if area_a > 0 and area_b > 0 else np.float32(0)
 
 
+@helper
+def highest(scores: Array, seen: Array, boxes: Number) -> Number:
+    """Return the first box of the highest score, of those with seen >= 0; -1 where there is none."""
+    best = np.int64(-1)
+    for i in range(boxes):
+        if seen[i] >= 0 and (best < 0 or scores[i] > scores[best]):
+            best = np.int64(i)
+    return best
+
+
 @kernel
 def suppress(
     boxes: Array, scores: Array, most_shared: Array, least: Array, sigma: Array, chosen: Array, kept: Array,
@@ -99,10 +109,7 @@ def suppress(
         seen[i] = 0 if scores[i] > least[0] else -1
     held = np.int64(0)
     while held < p[1] and status[0] == 0:
-        best = np.int64(-1)
-        for i in range(p[0]):
-            if seen[i] >= 0 and (best < 0 or now[i] > now[best]):
-                best = np.int64(i)
+        best = highest(now, seen, p[0])
         if best < 0:
             break
         score, out = now[best], False

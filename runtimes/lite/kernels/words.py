@@ -79,10 +79,6 @@ def lsh_bits(seeds: Array, x: Array, weight: Array, bits: Array, key: Array, p: 
 def prepare_lsh(node: Node) -> Prepared:
     """Prepare LSH_PROJECTION, sparse (a number per function) or dense (its bits)."""
     seeds, x, weight, out = node.input(0), node.input(1), node.optional(2), node.output()
-    node.require(
-        seeds.dtype == np.float32 and len(seeds.shape) == 2,
-        f"seeds {seeds.dtype}{list(seeds.shape)}; a float32 matrix is allowed",
-    )
     node.require(out.dtype == np.int32, f"the output is {out.dtype}; int32 is allowed")
     node.require(
         len(x.shape) >= 1 and x.shape[0] >= 1, f"the input has the shape {list(x.shape)}; at least one row is needed"
@@ -90,8 +86,7 @@ def prepare_lsh(node: Node) -> Prepared:
     rows, kind = x.shape[0], node.options.number("type")
     _check_weight(node, weight, rows)
     node.require(kind in (_SPARSE, _DENSE), f"type {kind}; 1 (SPARSE) and 2 (DENSE) are allowed")
-    functions, width = seeds.shape
-    node.require(1 <= width <= 31, f"{width} bits a function; 1 to 31 are allowed")
+    functions, width = _functions(node, seeds)
     size = x.size // rows * x.dtype.itemsize
     if _SEED_BYTES + size > _HASHED_BYTES:
         raise node.unsupported(f"rows of {size} bytes; at most {_HASHED_BYTES - _SEED_BYTES} are supported")
@@ -117,6 +112,15 @@ def prepare_lsh(node: Node) -> Prepared:
 
     shape = (functions,) if kind == _SPARSE else (functions * width,)
     return Prepared((shape,), build, (4 * functions * width,) if kind == _SPARSE else ())
+
+
+def _functions(node: Node, seeds: Operand) -> tuple[int, int]:
+    """Return how many hash functions the seeds make, and the bits of each."""
+    fits = seeds.dtype == np.float32 and len(seeds.shape) == 2
+    node.require(fits, f"seeds {seeds.dtype}{list(seeds.shape)}; a float32 matrix is allowed")
+    functions, width = seeds.shape
+    node.require(1 <= width <= 31, f"{width} bits a function; 1 to 31 are allowed")
+    return functions, width
 
 
 def _check_weight(node: Node, weight: Operand | None, rows: int) -> None:
