@@ -29,6 +29,7 @@ from opconform.harness.generate.cases import (
     countable,
     plans,
 )
+from opconform.harness.generate.engine import large_cases
 from opconform.harness.generate.source import Discard, seeded
 from opconform.harness.model import DTYPES, Array, Case, Produced
 from opconform.harness.numerics import FAMILIES
@@ -39,6 +40,7 @@ from opconform.harness.yamlish import SpecError
 
 #: Draws per row, and the share of them that must be legal: below it hypothesis gives up too.
 DRAWS, LEAST_SHARE = 40, 0.1
+LARGE_DRAWS = 2
 
 
 class Oracle(Protocol):
@@ -109,16 +111,12 @@ def _lint_row(spec: OpSpec, row: str, oracle: Oracle) -> Iterator[str]:
             "twin to be equal to; add one under runtimes/reference/kernels, or take the promise out"
         )
     discards: Counter[str] = Counter()
-    built = 0
     try:
-        for number in range(DRAWS):
-            made = _draw(spec, row, kernel, number, discards)
-            if made is not None:
-                built += 1
-                _judge_itself(spec, made, kernel)
-                if twin is not None and (defect := _off_itself(spec, made, kernel, twin, family)):
-                    yield defect
-                    twin = None  # one example is enough
+        for made in chain(_drawn(spec, row, kernel, discards), large_cases(spec, row, kernel, LARGE_DRAWS, seed_=7)):
+            _judge_itself(spec, made, kernel)
+            if twin is not None and (defect := _off_itself(spec, made, kernel, twin, family)):
+                yield defect
+                twin = None  # one example is enough
         yield from _lint_invalid(spec, row, kernel)
     except (ReferenceMismatch, ExpressionError, SpecError) as error:
         text = str(error)
@@ -127,7 +125,7 @@ def _lint_row(spec: OpSpec, row: str, oracle: Oracle) -> Iterator[str]:
     except (ValueError, TypeError, KeyError, IndexError, ArithmeticError) as error:
         yield f"{spec.file}:{line}: row {row} cannot be built: {type(error).__name__}: {error}; mend the spec"
         return
-    if built < LEAST_SHARE * DRAWS:
+    if (built := DRAWS - discards.total()) < LEAST_SHARE * DRAWS:
         yield _hardly(spec, row, built, discards)
 
 
@@ -139,15 +137,15 @@ def _hardly(spec: OpSpec, row: str, built: int, discards: Counter[str]) -> str:
     )
 
 
-def _draw(spec: OpSpec, row: str, kernel: Kernel, number: int, discards: Counter[str]) -> Built | None:
+def _drawn(spec: OpSpec, row: str, kernel: Kernel, discards: Counter[str]) -> Iterator[Built]:
     rows, classes = plans(spec, row), classes_of(spec, row)
-    plan = number % len(rows) if rows and number % 2 else None
-    try:
-        request = Request(plan=plan, value_class=classes[number % len(classes)])
-        return build(spec, row, seeded([7, number]), kernel, request)
-    except Discard as discard:
-        discards[discard.label] += 1
-        return None
+    for number in range(DRAWS):
+        plan = number % len(rows) if rows and number % 2 else None
+        try:
+            request = Request(plan=plan, value_class=classes[number % len(classes)])
+            yield build(spec, row, seeded([7, number]), kernel, request)
+        except Discard as discard:
+            discards[discard.label] += 1
 
 
 def _judge_itself(spec: OpSpec, built: Built, kernel: Kernel) -> None:

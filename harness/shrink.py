@@ -39,7 +39,8 @@ class _Search:
     def attempt(self, choices: Sequence[int], settled: Mapping[str, int] | None = None) -> bool:
         """Build and run a candidate; keep it if it fails in the same way and is smaller."""
         try:
-            built = build(self._spec, self._row, replay(choices, settled), self._kernel)
+            source = replay(choices, settled, "large" in self.best.case.classes)
+            built = build(self._spec, self._row, source, self._kernel)
         except (Discard, ReferenceMismatch):
             return False
         if not settled and _weight(built.case.choices) >= _weight(self.best.case.choices):

@@ -95,6 +95,7 @@ class Draw:
     line: int
     args: Mapping[str, Expression] = field(default_factory=dict)
     choices: tuple[Any, ...] = ()
+    large: Expression | None = None  # the upper bound of an int in large cases, where it is another
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,7 +232,8 @@ def _all_expressions(spec: OpSpec) -> Iterable[tuple[Expression, int]]:
         yield from ((part, slot.line) for part in parts if part is not None)
     yield from ((a.value, a.line) for a in spec.attributes if a.value is not None)
     for draw in spec.domain:
-        yield from ((expression, draw.line) for expression in draw.args.values())
+        parts = [*draw.args.values(), draw.large]
+        yield from ((part, draw.line) for part in parts if part is not None)
     yield from ((expression, 1) for expression in spec.derive.values())
     for rules in spec.quantization.values():
         for rule in rules.values():

@@ -175,8 +175,11 @@ def draws(read: Reader, section: Dict, domain: Mapping[str, Any]) -> tuple[Draw,
 
 def _draw(read: Reader, name: str, rule: Any, line: int) -> Draw:
     if isinstance(rule, list):
-        low, high = read.pair(rule, line, name)
-        return Draw(name, "int", line, {"low": low, "high": high})
+        low, high = read.pair(rule[:2], line, name)
+        if len(rule) > 3:
+            raise read.error(line, f"{name} must be [LO, HI] or [LO, HI, HI of large cases], found {rule!r}")
+        large = read.expression(rule[2], line) if len(rule) == 3 else None
+        return Draw(name, "int", line, {"low": low, "high": high}, large=large)
     kind = next((key for key in DRAWS if isinstance(rule, dict) and key in rule), None)
     if kind is None:
         raise read.error(line, f"{name}: {rule!r} is no way to draw; allowed: [LO, HI] or one of {', '.join(DRAWS)}")

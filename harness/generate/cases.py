@@ -86,7 +86,7 @@ def build_legal(
         if require.clause.applies(row) and not require.that(env):
             raise Discard(require.clause.label)
     case = Case(
-        id=codec.encode(spec, row, source.choices, source.sizes),
+        id=codec.encode(spec, row, source),
         op=spec.op,
         row=row,
         attributes=attributes,
@@ -94,7 +94,7 @@ def build_legal(
         inputs=inputs,
         outputs=outputs,
         vectors=vectors,
-        classes=("exhaustive",) if exhaustive else (drawn.value_class,),
+        classes=("exhaustive",) if exhaustive else (drawn.value_class, *["large"] * source.large),
         choices=tuple(source.choices),
     )
     return Built(case, ideals, env)

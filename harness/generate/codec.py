@@ -2,13 +2,13 @@
 
 The radices need not be stored: rebuilding the case asks for the choices in the same
 order with the same bounds. The last two characters guard against typing errors and
-against a spec whose meaning has changed since the id was written.
+against a spec whose meaning has changed since the id was written; they are others for
+a large case, whose sizes are decided otherwise.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
 from functools import lru_cache
 
 from opconform.harness.errors import InputError
@@ -48,13 +48,13 @@ def _shape(slot: object) -> tuple[str, ...]:
     return (_text(rule.whole), *(_text(part) for part in rule.parts))
 
 
-def encode(spec: OpSpec, row: str, choices: Sequence[int], sizes: Sequence[int]) -> str:
-    """Return the id of the case that these choices build."""
+def encode(spec: OpSpec, row: str, source: Source) -> str:
+    """Return the id of the case that the choices of this source have built."""
     number = 0
-    for choice, size in zip(reversed(choices), reversed(sizes), strict=True):
+    for choice, size in zip(reversed(source.choices), reversed(source.sizes), strict=True):
         number = number * size + choice
     token = _digits(number)
-    return f"{spec.op}/{row}/{token}{_check(spec, row, token)}"
+    return f"{spec.op}/{row}/{token}{_check(spec, row, token, source.large)}"
 
 
 def _digits(number: int) -> str:
@@ -65,8 +65,9 @@ def _digits(number: int) -> str:
     return digits or "0"
 
 
-def _check(spec: OpSpec, row: str, token: str) -> str:
-    crc = zlib.crc32(f"{spec.op}/{row}/{token}/{fingerprint(spec, row)}".encode())
+def _check(spec: OpSpec, row: str, token: str, large: bool) -> str:
+    sizes = f"/large {[(draw.name, _text(draw.large)) for draw in spec.domain if draw.large]}" if large else ""
+    crc = zlib.crc32(f"{spec.op}/{row}/{token}/{fingerprint(spec, row)}{sizes}".encode())
     return ALPHABET[crc % 32] + ALPHABET[crc // 32 % 32]
 
 
@@ -83,7 +84,8 @@ def split(case_id: str) -> tuple[str, str, str]:
 def decode(spec: OpSpec, row: str, token: str) -> Source:
     """Return the source that rebuilds the case of a token; BadCaseId where the check does not fit."""
     digits, check = token[:-2], token[-2:]
-    if _check(spec, row, digits) != check:
+    large = _check(spec, row, digits, True) == check
+    if not large and _check(spec, row, digits, False) != check:
         raise BadCaseId(
             f"case {spec.op}/{row}/{token}: the check '{check}' does not fit; the id is mistyped, "
             f"or {spec.file} has changed since it was made (check out that version to replay it)"
@@ -91,14 +93,14 @@ def decode(spec: OpSpec, row: str, token: str) -> Source:
     number = 0
     for digit in reversed(digits):
         number = number * 32 + ALPHABET.index(digit)
-    return _mixed_radix(number)
+    return _mixed_radix(number, large)
 
 
-def _mixed_radix(number: int) -> Source:
+def _mixed_radix(number: int, large: bool) -> Source:
     rest = [number]
 
     def pick(low: int, high: int) -> int:
         rest[0], offset = divmod(rest[0], high - low + 1)
         return low + offset
 
-    return Source(pick, forced=False)
+    return Source(pick, forced=False, large=large)

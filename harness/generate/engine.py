@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from opconform.harness.generate import structure
 from opconform.harness.generate.build import build
 from opconform.harness.generate.cases import (
     EXHAUSTIVE,
@@ -29,6 +31,8 @@ ATTEMPTS = 40
 _BYTES = 96
 #: Planned cases per round: ops with few attributes need as many shapes and values as others.
 LEAST = 8
+#: Vectors of a large case: its elements are many already.
+LARGE_VECTORS = 2
 #: Rows of an op that are as thorough as the tier asks. An op of more (one per pair of dtypes) has hypothesis draw less
 #: for each, down to this part: its rows share one domain.
 MOST_ROWS, LEAST_PART = 24, 6
@@ -45,12 +49,13 @@ class Tier:
     invalid: int  # ways to break each invalid clause
     laws: int  # cases that each law is tried on
     floor: int
+    large: int = 1  # cases with long axes, which loops over vectors and unrolled ones need
 
 
 TIERS = {
     "smoke": Tier("smoke", rounds=1, random=8, vectors=4, invalid=1, laws=2, floor=24),
-    "pr": Tier("pr", rounds=3, random=60, vectors=6, invalid=4, laws=8, floor=200),
-    "nightly": Tier("nightly", rounds=10, random=1000, vectors=8, invalid=12, laws=60, floor=3000),
+    "pr": Tier("pr", rounds=3, random=60, vectors=6, invalid=4, laws=8, floor=200, large=4),
+    "nightly": Tier("nightly", rounds=10, random=1000, vectors=8, invalid=12, laws=60, floor=3000, large=40),
 }
 
 
@@ -73,6 +78,7 @@ def _all(spec: OpSpec, row: str, kernel: Kernel, tier: Tier, seed_: int) -> Iter
     yield from _exhaustive(spec, row, kernel, seed_)
     yield from _covering(spec, row, kernel, tier, seed_)
     yield from drawn_by_hypothesis(spec, row, kernel, tier, seed_)
+    yield from large_cases(spec, row, kernel, tier.large, seed_)
     yield from _invalid(spec, row, kernel, tier, seed_)
 
 
@@ -80,14 +86,26 @@ def _stream(spec: OpSpec, row: str, seed_: int, *where: int) -> list[int]:
     return [seed_, zlib.crc32(f"{spec.op}/{row}".encode()), *where]
 
 
-def attempt(spec: OpSpec, row: str, kernel: Kernel, request: Request, stream: list[int]) -> Built | None:
-    """Build one case from seeded draws; None where every attempt was discarded."""
+def attempt(
+    spec: OpSpec, row: str, kernel: Kernel, request: Request, stream: list[int], least: int = 0
+) -> Built | None:
+    """Build one case from seeded draws; None where every attempt was discarded.
+
+    With `least` it is a large case, of which one tensor has so many elements.
+    """
     for number in range(ATTEMPTS):
         try:
-            return build(spec, row, seeded([*stream, number]), kernel, request)
+            built = build(spec, row, seeded([*stream, number], least > 0), kernel, request)
         except Discard:
             continue
+        if least == 0 or _most_elements(built) >= least:
+            return built
     return None
+
+
+def _most_elements(built: Built) -> int:
+    tensors = [*(slot.tensor for slot in built.case.inputs), *built.case.outputs]
+    return max((math.prod(tensor.shape) for tensor in tensors), default=0)
 
 
 def _exhaustive(spec: OpSpec, row: str, kernel: Kernel, seed_: int) -> Iterator[Built]:
@@ -118,6 +136,16 @@ def _covering(spec: OpSpec, row: str, kernel: Kernel, tier: Tier, seed_: int) ->
         request = Request(plan=plan, vectors=tier.vectors, value_class=value_class)
         built = attempt(spec, row, kernel, request, _stream(spec, row, seed_, 1, number))
         if built is not None:
+            yield built
+
+
+def large_cases(spec: OpSpec, row: str, kernel: Kernel, count: int, seed_: int) -> Iterator[Built]:
+    """Yield cases with one tensor of structure.LARGE elements; none for an op whose sizes the spec settles."""
+    classes = classes_of(spec, row)
+    for number in range(count if structure.grows(spec) else 0):
+        request = Request(vectors=LARGE_VECTORS, value_class=classes[number % len(classes)])
+        stream = _stream(spec, row, seed_, 3, number)
+        if (built := attempt(spec, row, kernel, request, stream, structure.LARGE[0])) is not None:
             yield built
 
 

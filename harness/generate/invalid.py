@@ -27,7 +27,7 @@ def build_invalid(spec: OpSpec, row: str, source: Source, kernel: Kernel, reques
     legal = build_legal(spec, row, source, kernel, request)
     if invalid.when is not None and not invalid.when(legal.env):
         raise Discard(label)
-    identity = codec.encode(spec, row, source.choices, source.sizes)
+    identity = codec.encode(spec, row, source)
     case = replace(legal.case, id=identity, violates=label, classes=("invalid",))
     try:
         if invalid.kind in ("with", "shape"):

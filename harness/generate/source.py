@@ -21,11 +21,15 @@ class Source:
     """Hands out bounded integers and records them with their bounds.
 
     The record is the case: choices and bounds together give the id, and the choices
-    alone rebuild the case through `replay`.
+    alone rebuild the case through `replay`. `large` is no decision: it says how sizes are to be decided,
+    and the check of the id keeps it.
     """
 
-    def __init__(self, pick: Pick, forced: bool = True, settled: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, pick: Pick, forced: bool = True, settled: Mapping[str, int] | None = None, large: bool = False
+    ) -> None:
         self._pick = pick
+        self.large = large
         self._forced = forced  # a replay reads even the decisions that generation fixes
         self._settled = settled or {}
         self.choices: list[int] = []
@@ -61,16 +65,16 @@ class Source:
         return self.integer(0, len(options) - 1)
 
 
-def seeded(seed: Sequence[int]) -> Source:
+def seeded(seed: Sequence[int], large: bool = False) -> Source:
     """Return a source of uniform decisions from a Philox generator (the same on every machine)."""
     generator = np.random.Generator(np.random.Philox(np.random.SeedSequence(list(seed))))
-    return Source(lambda low, high: int(generator.integers(low, high, endpoint=True)))
+    return Source(lambda low, high: int(generator.integers(low, high, endpoint=True)), large=large)
 
 
-def replay(choices: Sequence[int], settled: Mapping[str, int] | None = None) -> Source:
+def replay(choices: Sequence[int], settled: Mapping[str, int] | None = None, large: bool = False) -> Source:
     """Return a source that repeats recorded choices (offsets from the low bound), then the simplest ones.
 
     `settled` overrides named decisions: how a shrinker cuts a case down to one vector.
     """
     remaining = iter(choices)
-    return Source(lambda low, high: low + next(remaining, 0), forced=False, settled=settled)
+    return Source(lambda low, high: low + next(remaining, 0), forced=False, settled=settled, large=large)

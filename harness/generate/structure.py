@@ -17,6 +17,9 @@ from opconform.harness.spec import Attribute, Draw, OpSpec
 
 #: A tensor above this many elements makes a case slow on an emulator and tells nothing new.
 MOST_ELEMENTS = 1 << 16
+#: Elements of a large shape: beyond the vectors of every processor and most unrolled loops, and below what the
+#: `require` of most specs allows.
+LARGE = (100, 500)
 
 
 @lru_cache(maxsize=256)
@@ -102,11 +105,13 @@ def draw_symbol(draw: Draw, env: Env, source: Source, plan: Mapping[str, Any]) -
         return plan[draw.name]
     match draw.kind:
         case "int":
-            return source.integer(int(draw.args["low"](env)), int(draw.args["high"](env)))
+            most = draw.large if source.large and draw.large is not None else draw.args["high"]
+            return source.integer(int(draw.args["low"](env)), int(most(env)))
         case "choice":
             return draw.choices[source.element(draw.choices)]
         case "shape":
-            return _shape(draw, env, source)
+            # Of several shapes not all are large, or `require` would refuse most draws.
+            return (_large_shape if source.large and source.integer(0, 2) else _shape)(draw, env, source)
         case "broadcasts_with":
             return _broadcast_partner(draw.args["of"](env), source)
         case "reshapes":
@@ -137,6 +142,21 @@ def _shape(draw: Draw, env: Env, source: Source) -> Shape:
     if math.prod(dims) > MOST_ELEMENTS:
         raise Discard("size")
     return dims
+
+
+def grows(spec: OpSpec) -> bool:
+    """Tell whether a large case of an op differs from others."""
+    return any(draw.kind == "shape" or draw.large is not None for draw in spec.domain)
+
+
+def _large_shape(draw: Draw, env: Env, source: Source) -> Shape:
+    """Draw a shape with one long axis, in half of the cases the last, and short ones around it."""
+    rank = source.integer(max(1, int(draw.args["low"](env))), max(1, int(draw.args["high"](env))))
+    place = rank - 1 if source.boolean() else source.integer(0, rank - 1)
+    dims = [source.integer(1, 3 if rank <= 3 else 2) for _ in range(rank)]
+    rest = math.prod(dims) // dims[place]
+    dims[place] = source.integer(-(-LARGE[0] // rest), LARGE[1] // rest)
+    return tuple(dims)
 
 
 def _dimension(low: int, high: int, source: Source) -> int:

@@ -217,6 +217,12 @@ def _some_off_by_one(file: File, inputs: Arrays, outputs: Arrays) -> Arrays:
     return [y.reshape(outputs[0].shape)]
 
 
+def _stale_tail(file: File, inputs: Arrays, outputs: Arrays) -> Arrays:
+    y = outputs[0].copy()
+    y.reshape(-1)[64:] = 0
+    return [y]
+
+
 def _one_number(file: File, inputs: Arrays) -> Arrays:
     if inputs[0].shape == inputs[1].shape or 0 in (inputs[0].size, inputs[1].size):
         return inputs
@@ -333,6 +339,7 @@ MOVING = ("STRIDED_SLICE", "GATHER", "PAD")
 
 carrier = defective("carrier", Defect(()))
 some_off_by_one = defective("some_off_by_one", Defect(("ADD",), answer=_some_off_by_one))
+forgets_beyond_64 = defective("forgets_beyond_64", Defect((*WINDOWED, "LOGISTIC", "MEAN"), answer=_stale_tail))
 ignores_zero_point = defective("ignores_zero_point", Defect(("ADD", "CONV_2D", "MEAN", "LOGISTIC"), _zero_point_zero))
 drops_dilation = defective("drops_dilation", Defect(CONVOLUTIONS, _no_dilation))
 # LiteRT's resolvers have their own arithmetic; here it comes with the promise of another one.

@@ -34,7 +34,7 @@ CAUGHT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "MUL/float32": {"T1": ("broadcasts_only_scalars", "ignores_activation")},
     "MEAN/int8": {"T4": ("ignores_zero_point", "keeps_state")},
     "LOGISTIC/int8": {"T2": ("ignores_zero_point",)},
-    "LOGISTIC/float32": {"LD": ("nondeterministic",)},
+    "LOGISTIC/float32": {"LD": ("nondeterministic",), "T1": ("forgets_beyond_64",)},
     "SOFTMAX/float32": {"T1": ("batch_only_first",)},
     "SVDF/int8": {"T2": ("loses_state",)},
     "READ_VARIABLE/float32": {"T1": ("loses_state",)},
