@@ -19,6 +19,7 @@ from opconform.harness.cli.common import guard
 from opconform.harness.flatread import ModelView, read_model
 from opconform.harness.isolate import connect
 from opconform.harness.model import Array, Produced
+from opconform.harness.models import held_out, load_zoo, read_entry
 from opconform.harness.numerics import quantize
 from opconform.harness.registry import resolve
 from opconform.harness.runtime import Unavailable
@@ -176,3 +177,14 @@ def test_a_coarse_scale_is_just_above_and_fits_into_float32(scale: float) -> Non
     assert found == float(np.float32(found))
     assert zoo.coarse(scale * (1 + 1e-13)) in (found, found * (1 + 2.0 ** -(zoo.SCALE_BITS - 1)))
     assert zoo.coarse(found) == found
+
+
+def test_the_zoo_of_the_digits_models_has_every_file_and_the_images_that_were_held_out() -> None:
+    entries = load_zoo(FOLDER / "digits.yaml").models.values()
+    assert sorted(entry.path.name for entry in entries) == list(FILES)
+    for entry in entries:
+        found = held_out(entry.task, read_entry(entry), 360)
+        assert found.labels is not None
+        np.testing.assert_array_equal(found.labels, digits().held_labels)
+        (first,) = found.vectors[0]
+        assert first.shape == (1, 8, 8, 1)
