@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from opconform.harness import yamlish
-from opconform.harness.claim_values import CLAIMS, read_claim
+from opconform.harness.claim_values import CLAIMS, check_claims, read_claim
+from opconform.harness.expr import ExpressionError, compile_expression
 from opconform.harness.runtime import Limit, Manifest, RuntimeFailure
 from opconform.targets.boards import target_names
 
 #: Among the targets of a runtime.yaml: every board that has a folder (docs/adding-a-target.md).
 BOARDS = "boards"
-ARITHMETICS = ("unspecified", "double_rounding", "single_rounding")
+ARITHMETICS = ("unspecified", "double_rounding")
+_NAME = r"[A-Za-z0-9_.-]+"
 _LIMIT_KEYS = tuple(field.name for field in fields(Limit))
 
 
@@ -50,6 +54,52 @@ class _Place:
     def fail(self, found: str) -> ManifestError:
         key = f"{self.key}: " if self.key else ""
         return ManifestError(f"{self.file}:{self.line}: {key}{found}")
+
+
+def check_manifest(manifest: Manifest) -> None:
+    """Check what a class says of itself as a runtime.yaml is checked. Raises ValueError that names the field."""
+    if not re.fullmatch(_NAME, str(manifest.name)):
+        raise ValueError(f"its name is {manifest.name!r}; letters, digits, _ . - are allowed")
+    for field in ("targets", "variants", "rows", "except_rows"):
+        _check_texts(field, getattr(manifest, field))
+    if not (manifest.targets or manifest.variants):
+        raise ValueError("targets: none, at least one is needed, e.g. host")
+    if manifest.arithmetic not in ARITHMETICS:
+        raise ValueError(f"arithmetic: {manifest.arithmetic!r}, allowed are {' '.join(ARITHMETICS)}")
+    if not isinstance(manifest.limits, tuple | list):
+        raise ValueError(f"limits: {manifest.limits!r}, want a tuple of limits")
+    with _naming("limits"):
+        for limit in manifest.limits:
+            _check_limit(limit)
+    with _naming("claims"):
+        check_claims(manifest.claims)
+
+
+@contextmanager
+def _naming(field: str) -> Iterator[None]:
+    """Let a ValueError begin with the name of a field."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{field}: {error}") from error
+
+
+def _check_texts(field: str, texts: object) -> None:
+    if not isinstance(texts, tuple | list) or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"{field}: {texts!r}, want a tuple of texts")
+
+
+def _check_limit(limit: Limit) -> None:
+    """Check that a limit is made of texts and its condition an expression. Raises ValueError."""
+    if not isinstance(limit, Limit):
+        raise ValueError(f"{limit!r}, want Limit(rows, when, why)")
+    for key in _LIMIT_KEYS:
+        if not isinstance(text := getattr(limit, key), str) or not text:
+            raise ValueError(f"{key}: {text!r}, want a text")
+    try:
+        compile_expression(limit.when)
+    except ExpressionError as error:
+        raise ValueError(f"{limit.rows}: {error}") from error
 
 
 def load_manifest(file: Path) -> Manifest:
@@ -137,7 +187,12 @@ def _limit(place: _Place) -> Limit:
     missing = [key for key in _LIMIT_KEYS if key not in entries]
     if missing:
         raise place.fail(f"a limit lacks {' and '.join(missing)}; it needs {' '.join(_LIMIT_KEYS)}")
-    return Limit(**{key: _text(entries[key]) for key in _LIMIT_KEYS})
+    limit = Limit(**{key: _text(entries[key]) for key in _LIMIT_KEYS})
+    try:
+        _check_limit(limit)
+    except ValueError as error:
+        raise place.fail(str(error)) from error
+    return limit
 
 
 def _limits(place: _Place) -> tuple[Limit, ...]:

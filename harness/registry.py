@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import re
 import shlex
 import shutil
 import sys
@@ -20,8 +19,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
 
-from opconform.harness.claim_values import check_claims
-from opconform.harness.manifest import BOARDS, Card, ManifestError, load_manifest, read_card
+from opconform.harness.manifest import BOARDS, Card, ManifestError, check_manifest, load_manifest, read_card
 from opconform.harness.runtime import Manifest, Runtime, RuntimeFailure, Unavailable
 
 __all__ = (
@@ -173,12 +171,10 @@ def _asked(factory: Factory, source: str) -> Manifest:
         raise Unavailable(f"runtime {source!r}: cannot be constructed and described: {_one_line(error)}") from error
     if not isinstance(manifest, Manifest):
         raise ManifestError(f"runtime {source!r}: describe() returned {type(manifest).__name__}, want a Manifest")
-    if not re.fullmatch(r"[A-Za-z0-9_.-]+", str(manifest.name)):
-        raise ManifestError(f"runtime {source!r}: its name is {manifest.name!r}; letters, digits, _ . - are allowed")
     try:
-        check_claims(manifest.claims)
+        check_manifest(manifest)
     except ValueError as error:
-        raise ManifestError(f"runtime {source!r}: claims: {error}") from error
+        raise ManifestError(f"runtime {source!r}: {error}") from error
     return manifest
 
 

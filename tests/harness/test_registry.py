@@ -157,6 +157,9 @@ def test_a_manifest_is_read_whole(tmp_path: Path) -> None:
         ("name: x\narithmetic: exact\n", ":2: arithmetic: 'exact', allowed are unspecified double_rounding"),
         ("name: x\nlimits: [{rows: a, when: b}]\n", ":2: limits: a limit lacks why"),
         ("name: x\nlimits: [{rows: a, wen: b}]\n", ":2: unknown key 'wen', allowed are rows when why"),
+        ("name: x\narithmetic: single_rounding\n", ":2: arithmetic: 'single_rounding', allowed are unspecified"),
+        ("name: x\nlimits: [{rows: a, when: 'rank(', why: c}]\n", ":2: limits: a: 'rank(' is not an expression"),
+        ("name: x\nlimits: [{rows: a, when: '', why: c}]\n", ":2: limits: when: '', want a text"),
         ("name: x\nvariants: [a]\ndefault: b\n", ":3: default: 'b', allowed are host a"),
         ("name: [\n", "not valid YAML"),
         ("- a\n", ":1: a mapping of keys is needed"),
@@ -193,3 +196,31 @@ def test_a_class_that_says_something_of_one_claim_only_is_refused_in_one_line(tm
         registry.resolve(f"{file}:Boaster")
     assert "\n" not in str(caught.value)
     assert all(claim in str(caught.value) for claim in CLAIMS)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("name='two words'", "its name is 'two words'; letters, digits, _ . - are allowed"),
+        ("name='x', rows='ADD'", "rows: 'ADD', want a tuple of texts"),
+        ("name='x', rows=('ADD', 3)", "rows: ('ADD', 3), want a tuple of texts"),
+        ("name='x', targets='host'", "targets: 'host', want a tuple of texts"),
+        ("name='x', targets=()", "targets: none, at least one is needed"),
+        ("name='x', arithmetic='exact'", "arithmetic: 'exact', allowed are unspecified double_rounding"),
+        ("name='x', limits=(('ADD', 'True', 'why'),)", "limits: ('ADD', 'True', 'why'), want Limit(rows, when, why)"),
+        ("name='x', limits=(Limit('ADD', 'rank(', 'why'),)", "limits: ADD: 'rank(' is not an expression"),
+        ("name='x', limits=(Limit('ADD', 'True', ''),)", "limits: why: '', want a text"),
+        ("name='x', limits=3", "limits: 3, want a tuple of limits"),
+        ("name='x', claims={'ops': 3}", "claims: missing training"),
+    ],
+)
+def test_what_a_class_says_of_itself_is_checked_as_a_manifest_is(tmp_path: Path, given: str, words: str) -> None:
+    file = tmp_path / "vendor.py"
+    file.write_text(
+        "from opconform.harness.runtime import Limit, Manifest\n"
+        f"class Vendor:\n    def __init__(self, at=''): pass\n    def describe(self): return Manifest({given})\n"
+    )
+    with pytest.raises(ManifestError) as caught:
+        registry.resolve(f"{file}:Vendor")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
