@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
+from opconform.harness.flatmodel import Graph, Node, TensorDef, one_op, write_model
 from opconform.harness.model import Array
 
 #: Columns of the table: with 32,768 rows it takes 64 MiB.
@@ -45,12 +45,8 @@ class Question:
 def lookup(rows: int) -> Question:
     """Return GATHER of the first and the last row of a float32 table [rows, WIDTH]: it need not touch the others."""
     table = (np.arange(rows * WIDTH, dtype=np.float32) % np.float32(_EXACT)).reshape(rows, WIDTH)
-    tensors = (
-        TensorDef("table", "float32", table.shape, table),
-        TensorDef("rows", "int32", (2,)),
-        TensorDef("y", "float32", (2, WIDTH)),
-    )
-    model = write_model([Graph(tensors, (Node("GATHER", (0, 1), (2,), {"axis": 0}),), (1,), (2,))])
+    read = [TensorDef("table", "float32", table.shape, table), TensorDef("rows", "int32", (2,))]
+    model = one_op("GATHER", read, [TensorDef("y", "float32", (2, WIDTH))], {"axis": 0})
     return Question(model, (np.array([0, rows - 1], np.int32),), table[[0, rows - 1]])
 
 
@@ -89,9 +85,8 @@ def tiny() -> Question:
 def addition() -> Question:
     """Return ADD of float32, for runtimes that take models of one operator only."""
     x = np.arange(_UNITS, dtype=np.float32)[None]
-    tensors = tuple(TensorDef(name, "float32", x.shape) for name in ("a", "b", "y"))
-    model = write_model([Graph(tensors, (Node("ADD", (0, 1), (2,), {"activation": "NONE"}),), (0, 1), (2,))])
-    return Question(model, (x, x), x + x)
+    *added, y = (TensorDef(name, "float32", x.shape) for name in ("a", "b", "y"))
+    return Question(one_op("ADD", added, [y], {"activation": "NONE"}), (x, x), x + x)
 
 
 #: Models that hardly any memory is needed for, and what they are; the first that a runtime takes is used.

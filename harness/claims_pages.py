@@ -16,7 +16,7 @@ from opconform.harness import proc
 from opconform.harness.claims import NotMeasurable
 from opconform.harness.claims_models import Question
 from opconform.harness.claims_worker import Worker, started
-from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
+from opconform.harness.flatmodel import TensorDef, one_op
 from opconform.harness.proc import Place
 from opconform.harness.registry import Handle
 
@@ -28,8 +28,8 @@ def adding_weights() -> Question:
     """Return ADD of an input and of 4 KiB of weights."""
     x = np.full_like(_WEIGHTS, 3)
     names = {"x": None, "w": _WEIGHTS, "y": None}
-    tensors = tuple(TensorDef(name, "float32", x.shape, data) for name, data in names.items())
-    return Question(write_model([Graph(tensors, (Node("ADD", (0, 1), (2,)),), (0,), (2,))]), (x,), x + _WEIGHTS)
+    *added, y = (TensorDef(name, "float32", x.shape, data) for name, data in names.items())
+    return Question(one_op("ADD", added, [y]), (x,), x + _WEIGHTS)
 
 
 def store_into_weights(handle: Handle) -> tuple[bool | None, str]:

@@ -79,6 +79,16 @@ def write_model(graphs: Sequence[Graph], description: str = "opconform") -> byte
     return write(root, schema.FILE_IDENTIFIER)
 
 
+def one_op(
+    op: str, inputs: Sequence[TensorDef], outputs: Sequence[TensorDef], options: Mapping[str, Any] | None = None
+) -> bytes:
+    """Return a model of one operator; it is fed with its inputs that are neither constants nor state."""
+    fed = tuple(place for place, tensor in enumerate(inputs) if tensor.data is None and not tensor.variable)
+    made = tuple(range(len(inputs), len(inputs) + len(outputs)))
+    node = Node(op, tuple(range(len(inputs))), made, options or {})
+    return write_model([Graph((*inputs, *outputs), (node,), fed, made)])
+
+
 def _float32s(values: Sequence[float]) -> Block:
     array = np.asarray(values, dtype=np.float32)
     return vector(array.tobytes(), array.size, array.itemsize)

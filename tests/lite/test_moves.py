@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
+from opconform.harness.flatmodel import Graph, Node, TensorDef, one_op, write_model
 from opconform.harness.model import Quant
 from opconform.harness.runtime import InvalidModel, Unsupported
 from opconform.runtimes.lite import Lite
@@ -51,7 +51,7 @@ def test_parts_follow_an_axis_that_is_fed() -> None:
         session.run([np.array(2, np.int32), x])
 
 
-def test_a_range_is_as_long_as_its_scalars_say(one_op: Any) -> None:
+def test_a_range_is_as_long_as_its_scalars_say() -> None:
     scalars = [TensorDef(name, "int32", ()) for name in ("start", "limit", "delta")]
     session = Lite().open(one_op("RANGE", scalars, [TensorDef("y", "int32", (1,))]))
     for first, last, step in ((0, 5, 2), (5, 0, -1), (1, 1, 1)):
@@ -61,7 +61,7 @@ def test_a_range_is_as_long_as_its_scalars_say(one_op: Any) -> None:
         session.run([np.array(number, np.int32) for number in (0, 5, 0)])
 
 
-def test_a_box_and_an_order_may_be_fed(one_op: Any) -> None:
+def test_a_box_and_an_order_may_be_fed() -> None:
     begin, size, order = (TensorDef(name, "int32", (2,)) for name in ("begin", "size", "order"))
     session = Lite().open(one_op("SLICE", [f32("x", 3, 4), begin, size], [f32("y", 1, 1)]))
     assert session.run([X, np.array([1, 0], np.int32), np.array([-1, 2], np.int32)])[0].tolist() == X[1:, :2].tolist()
@@ -72,7 +72,7 @@ def test_a_box_and_an_order_may_be_fed(one_op: Any) -> None:
     assert np.array_equal(session.run([X, np.array([0, 1], np.int32)])[0], X)
 
 
-def test_blocks_that_are_padded_and_cropped_use_memory_of_the_arena(one_op: Any) -> None:
+def test_blocks_that_are_padded_and_cropped_use_memory_of_the_arena() -> None:
     block, none = ints("block", 3), TensorDef("pads", "int32", (1, 2), np.zeros((1, 2), np.int32))
     around = TensorDef("pads", "int32", (1, 2), np.array([[1, 1]], np.int32))
     plain = one_op("SPACE_TO_BATCH_ND", [f32("x", 1, 6, 1), block, none], [f32("y", 3, 2, 1)])
@@ -106,13 +106,13 @@ REFUSED: list[tuple[str, list[TensorDef], list[TensorDef], dict[str, Any], str]]
 
 @pytest.mark.parametrize(("op", "inputs", "outputs", "options", "message"), REFUSED, ids=[case[0] for case in REFUSED])
 def test_a_model_that_breaks_a_rule_is_refused(
-    one_op: Any, op: str, inputs: list[TensorDef], outputs: list[TensorDef], options: dict[str, Any], message: str
+    op: str, inputs: list[TensorDef], outputs: list[TensorDef], options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InvalidModel, match=message):
         Lite().open(one_op(op, inputs, outputs, options))
 
 
-def test_too_many_numbers_and_too_large_results_are_refused_before_memory_is_asked_for(one_op: Any) -> None:
+def test_too_many_numbers_and_too_large_results_are_refused_before_memory_is_asked_for() -> None:
     many = one_op("RANGE", [one("a", 0), one("b", 2**31 - 1), one("c", 1)], [TensorDef("y", "int32", (1,))])
     with pytest.raises(InvalidModel, match="2147483647 numbers"):
         Lite().open(many)
@@ -121,7 +121,7 @@ def test_too_many_numbers_and_too_large_results_are_refused_before_memory_is_ask
         Lite().open(large)
 
 
-def test_a_zero_point_outside_of_its_dtype_is_refused(one_op: Any) -> None:
+def test_a_zero_point_outside_of_its_dtype_is_refused() -> None:
     broken = Quant((0.5,), (300,))
     tensors = [TensorDef("x", "int8", (2,), quant=broken)]
     with pytest.raises(InvalidModel, match="a zero point of 300"):

@@ -5,12 +5,10 @@ The path that this processor takes by itself is proven by conformance, so functi
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
-from opconform.harness.flatmodel import TensorDef
+from opconform.harness.flatmodel import TensorDef, one_op
 from opconform.harness.model import Array, Quant
 from opconform.runtimes.lite import Lite, cpu
 
@@ -45,7 +43,7 @@ def run(model: bytes, *inputs: Array) -> Array:
     return np.asarray(Lite().open(model).run(inputs)[0])
 
 
-def layer(one_op: Any, op: str, dtype: str, depth: int, outputs: int, seed: int) -> tuple[bytes, Array]:
+def layer(op: str, dtype: str, depth: int, outputs: int, seed: int) -> tuple[bytes, Array]:
     """Return a layer with hostile scales: rescales from 2**-20 to 2**4, biases of the whole of int32."""
     random = np.random.default_rng(seed)
     x: tuple[int, ...] = (2, 5, 7, depth)
@@ -85,28 +83,28 @@ EXTENTS = ((1, 1), (3, 5), (4, 16), (8, 17), (17, 33), (37, 70))
 
 
 @pytest.mark.parametrize("op", LAYERS)
-def test_int8_layers_agree_with_plain_code_bit_for_bit(one_op: Any, path: str, op: str) -> None:
+def test_int8_layers_agree_with_plain_code_bit_for_bit(path: str, op: str) -> None:
     for seed, (depth, outputs) in enumerate(EXTENTS):
-        model, x = layer(one_op, op, "int8", depth, outputs, seed)
+        model, x = layer(op, "int8", depth, outputs, seed)
         assert np.array_equal(run(model, x), plain(model, x)), (depth, outputs)
 
 
 @pytest.mark.parametrize("op", ["CONV_2D", "FULLY_CONNECTED"])
-def test_int8_layers_that_fill_tile_registers_agree_with_plain_code(one_op: Any, path: str, op: str) -> None:
+def test_int8_layers_that_fill_tile_registers_agree_with_plain_code(path: str, op: str) -> None:
     # runs of whole rows and of parts of them, few and many outputs, pixels that are no multiple of a square
     for seed, (depth, outputs) in enumerate(((32, 16), (64, 33), (100, 64), (128, 97))):
-        model, x = layer(one_op, op, "int8", depth, outputs, seed)
+        model, x = layer(op, "int8", depth, outputs, seed)
         assert np.array_equal(run(model, x), plain(model, x)), (depth, outputs)
 
 
 @pytest.mark.parametrize("op", LAYERS)
-def test_float_layers_agree_with_plain_code_but_for_the_order_of_sums(one_op: Any, narrow: str, op: str) -> None:
+def test_float_layers_agree_with_plain_code_but_for_the_order_of_sums(narrow: str, op: str) -> None:
     for seed, (depth, outputs) in enumerate(EXTENTS):
-        model, x = layer(one_op, op, "float32", depth, outputs, seed)
+        model, x = layer(op, "float32", depth, outputs, seed)
         np.testing.assert_allclose(run(model, x), plain(model, x), rtol=1e-4, atol=1e-4)
 
 
-def test_int8_sums_agree_with_plain_code_bit_for_bit(one_op: Any, narrow: str) -> None:
+def test_int8_sums_agree_with_plain_code_bit_for_bit(narrow: str) -> None:
     random = np.random.default_rng(3)
     for a, b in (((3, 37), (37,)), ((2, 3, 5), (2, 1, 5)), ((4, 1), (4, 19)), ((), ())):
         tensors = [
@@ -120,7 +118,7 @@ def test_int8_sums_agree_with_plain_code_bit_for_bit(one_op: Any, narrow: str) -
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 15, 16, 17, 31, 33, 129])
-def test_functions_end_where_their_output_ends(one_op: Any, narrow: str, count: int) -> None:
+def test_functions_end_where_their_output_ends(narrow: str, count: int) -> None:
     x = np.linspace(-9, 9, count, dtype=np.float32)[None]
     for op, function in (("EXP", np.exp), ("TANH", np.tanh)):
         model = one_op(op, [TensorDef("x", "float32", x.shape)], [TensorDef("y", "float32", x.shape)])
@@ -131,7 +129,7 @@ def test_functions_end_where_their_output_ends(one_op: Any, narrow: str, count: 
 
 
 @pytest.mark.parametrize(("shape", "axes"), [((3, 5, 37), (1,)), ((2, 3, 70), (0, 1)), ((4, 131), (1,)), ((7,), (0,))])
-def test_means_over_neighbouring_axes(one_op: Any, narrow: str, shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
+def test_means_over_neighbouring_axes(narrow: str, shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
     x = np.random.default_rng(1).standard_normal(shape, np.float32)
     want = x.astype(np.float64).mean(axis=axes)
     tensors = [TensorDef("x", "float32", shape), TensorDef("axes", "int32", (len(axes),), np.array(axes))]
@@ -139,7 +137,7 @@ def test_means_over_neighbouring_axes(one_op: Any, narrow: str, shape: tuple[int
     np.testing.assert_allclose(run(model, x), want, rtol=1e-5, atol=1e-6)
 
 
-def test_softmax_of_rows_that_overflow_alone_is_right(one_op: Any, narrow: str) -> None:
+def test_softmax_of_rows_that_overflow_alone_is_right(narrow: str) -> None:
     x = np.array([[1000.0, 1000.0, -1000.0], [-np.inf, 0.0, 0.0]], np.float32)
     model = one_op("SOFTMAX", [TensorDef("x", "float32", x.shape)], [TensorDef("y", "float32", x.shape)], {"beta": 1.0})
     assert run(model, x).tolist() == [[0.5, 0.5, 0.0], [0.0, 0.5, 0.5]]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from opconform.harness.flatmodel import TensorDef
+from opconform.harness.flatmodel import TensorDef, one_op
 from opconform.harness.runtime import InvalidModel
 from opconform.runtimes.lite import Lite
 
@@ -30,9 +30,7 @@ def run(model: bytes, *inputs: Any) -> np.ndarray[Any, Any]:
         ("DILATE", [2, 1], [np.float32(7)], {}, [[0, 1, 2], [7, 7, 7], [3, 4, 5]]),
     ],
 )
-def test_what_determines_the_shape_may_be_fed(
-    one_op: Any, op: str, argument: Any, rest: Any, options: Any, expected: Any
-) -> None:
+def test_what_determines_the_shape_may_be_fed(op: str, argument: Any, rest: Any, options: Any, expected: Any) -> None:
     whole = np.array(argument, np.int32)
     tensors = [fed("x", "float32", 2, 3), TensorDef("a", "int32", whole.shape)]
     tensors += [TensorDef("v", "float32", (), np.asarray(value)) for value in rest]
@@ -40,7 +38,7 @@ def test_what_determines_the_shape_may_be_fed(
     assert run(model, X, whole).tolist() == expected
 
 
-def test_one_session_follows_sizes_that_change(one_op: Any) -> None:
+def test_one_session_follows_sizes_that_change() -> None:
     tensors = [fed("x", "float32", 1, 2, 1, 1), fed("size", "int32", 2)]
     session = Lite().open(one_op("RESIZE_NEAREST_NEIGHBOR", tensors, [fed("y", "float32", 1, 1, 1, 1)]))
     x = np.array([1, 2], np.float32).reshape(1, 2, 1, 1)
@@ -67,7 +65,7 @@ def test_one_session_follows_sizes_that_change(one_op: Any) -> None:
     ],
 )
 def test_what_would_reach_outside_is_refused(
-    one_op: Any, op: str, shape: Any, others: Any, options: Any, inputs: Any, message: str
+    op: str, shape: Any, others: Any, options: Any, inputs: Any, message: str
 ) -> None:
     tensors = [fed("x", "float32", *shape), *[fed(*other) for other in others]]
     out = fed("y", "int32" if op == "MULTINOMIAL" else "float32", *shape)
@@ -78,7 +76,7 @@ def test_what_would_reach_outside_is_refused(
         run(one_op(op, tensors, [out], options), X.reshape(shape), *arrays)
 
 
-def test_a_start_far_outside_is_moved_inside(one_op: Any) -> None:
+def test_a_start_far_outside_is_moved_inside() -> None:
     tensors = [fed("x", "float32", 2, 3), fed("u", "float32", 1, 2), fed("s", "int64", 2)]
     model = one_op("DYNAMIC_UPDATE_SLICE", tensors, [fed("y", "float32", 2, 3)])
     update = np.array([[8, 9]], np.float32)
@@ -93,19 +91,19 @@ def test_a_start_far_outside_is_moved_inside(one_op: Any) -> None:
         ("FAKE_QUANT", {"min": 0.0, "max": 1.0, "num_bits": 64}, "num_bits is 64"),
     ],
 )
-def test_a_range_without_steps_is_refused(one_op: Any, op: str, options: Any, message: str) -> None:
+def test_a_range_without_steps_is_refused(op: str, options: Any, message: str) -> None:
     with pytest.raises(InvalidModel, match=message):
         run(one_op(op, [fed("x", "float32", 2, 3)], [fed("y", "float32", 2, 3)], options), X)
 
 
 @pytest.mark.parametrize("boundaries", [(2.0, 1.0), (1.0, float("nan"), 2.0)])
-def test_boundaries_that_are_not_sorted_are_refused(one_op: Any, boundaries: Any) -> None:
+def test_boundaries_that_are_not_sorted_are_refused(boundaries: Any) -> None:
     model = one_op("BUCKETIZE", [fed("x", "float32", 2, 3)], [fed("y", "int32", 2, 3)], {"boundaries": boundaries})
     with pytest.raises(InvalidModel, match="not sorted"):
         run(model, X)
 
 
-def test_random_streams_go_on_and_start_again_with_the_session(one_op: Any) -> None:
+def test_random_streams_go_on_and_start_again_with_the_session() -> None:
     shape = np.array([7], np.int32)
     model = one_op("RANDOM_STANDARD_NORMAL", [fed("s", "int32", 1)], [fed("y", "float32", 7)], {"seed": 5})
     session = Lite().open(model)

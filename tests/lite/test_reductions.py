@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from opconform.harness.flatmodel import TensorDef
+from opconform.harness.flatmodel import TensorDef, one_op
 from opconform.harness.model import Quant
 from opconform.harness.runtime import InvalidModel
 from opconform.runtimes.lite import Lite
@@ -16,7 +16,7 @@ def run(model: bytes, *inputs: Any) -> np.ndarray[Any, Any]:
 
 
 @pytest.mark.parametrize("op", ["SUM", "REDUCE_MAX", "REDUCE_PROD"])
-def test_axes_that_are_fed_give_another_shape_every_time(one_op: Any, op: str) -> None:
+def test_axes_that_are_fed_give_another_shape_every_time(op: str) -> None:
     tensors = [TensorDef("x", "int32", (2, 3)), TensorDef("axis", "int32", (1,))]
     session = Lite().open(one_op(op, tensors, [TensorDef("y", "int32", ())]))
     x = np.arange(1, 7, dtype=np.int32).reshape(2, 3)
@@ -27,7 +27,7 @@ def test_axes_that_are_fed_give_another_shape_every_time(one_op: Any, op: str) -
         session.run([x, np.array([2], np.int32)])
 
 
-def test_an_axis_that_is_fed_moves_running_sums(one_op: Any) -> None:
+def test_an_axis_that_is_fed_moves_running_sums() -> None:
     tensors = [TensorDef("x", "int64", (2, 2)), TensorDef("axis", "int32", ())]
     session = Lite().open(one_op("CUMSUM", tensors, [TensorDef("y", "int64", (2, 2))]))
     x = np.array([[1, 2], [3, 4]])
@@ -35,13 +35,13 @@ def test_an_axis_that_is_fed_moves_running_sums(one_op: Any) -> None:
     assert session.run([x, np.array(1, np.int32)])[0].tolist() == [[1, 3], [3, 7]]
 
 
-def test_extremes_of_no_elements_are_the_ends_of_the_number_line(one_op: Any) -> None:
+def test_extremes_of_no_elements_are_the_ends_of_the_number_line() -> None:
     axis = TensorDef("axis", "int32", (1,), np.array([0], np.int32))
     model = one_op("REDUCE_MAX", [TensorDef("x", "float32", (0, 2)), axis], [TensorDef("y", "float32", (2,))])
     assert run(model, np.zeros((0, 2), np.float32)).tolist() == [-np.inf, -np.inf]
 
 
-def test_a_stored_running_sum_saturates_instead_of_turning_its_sign(one_op: Any) -> None:
+def test_a_stored_running_sum_saturates_instead_of_turning_its_sign() -> None:
     unit, wide = Quant((1.0,), (-128,)), Quant((64.0,), (-128,))
     axis = TensorDef("axis", "int32", (), np.array(0, np.int32))
     model = one_op(
@@ -55,7 +55,7 @@ def test_a_stored_running_sum_saturates_instead_of_turning_its_sign(one_op: Any)
 
 
 @pytest.mark.parametrize("scale", [0.0, float("inf"), -1.0])
-def test_a_scale_that_is_none_is_refused(one_op: Any, scale: float) -> None:
+def test_a_scale_that_is_none_is_refused(scale: float) -> None:
     axis = TensorDef("axis", "int32", (1,), np.array([0], np.int32))
     inputs = [TensorDef("x", "int8", (2,), quant=Quant((1.0,), (0,))), axis]
     for op in ("SUM", "REDUCE_PROD"):

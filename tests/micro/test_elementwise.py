@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
+from opconform.harness.flatmodel import Graph, Node, TensorDef, one_op, write_model
 from opconform.harness.isolate import Executor
 from opconform.harness.model import Array, Declined, Outcome, Produced, Quant, Rejected
 from opconform.harness.numerics import FAMILIES, integer_range, round_half_away
@@ -21,11 +21,6 @@ LONG = 600
 
 def tensor(shape: tuple[int, ...], dtype: str = "float32", quant: Quant | None = None) -> TensorDef:
     return TensorDef("t", dtype, shape, quant=quant)
-
-
-def one(op: str, inputs: list[TensorDef], output: TensorDef, **options: Any) -> bytes:
-    every = tuple(range(len(inputs)))
-    return write_model([Graph((*inputs, output), (Node(op, every, (len(inputs),), options),), every, (len(inputs),))])
 
 
 def result(executor: Executor, model: bytes, *inputs: Array) -> Outcome:
@@ -80,7 +75,7 @@ def test_long_tensors_have_the_values_of_the_definition(
     low, high = integer_range(dtype)
     x, y = Quant((0.0625,), (low + 90,)), Quant((0.046875,), (low + 100,))
     data = np.random.default_rng(5).permutation(np.resize(np.arange(low, high + 1), LONG)).astype(dtype)
-    found = value(checked, one(op, [tensor((LONG,), dtype, x)], tensor((LONG,), dtype, y), **options), data)
+    found = value(checked, one_op(op, [tensor((LONG,), dtype, x)], [tensor((LONG,), dtype, y)], options), data)
     wanted = function(data.astype(np.int64) - x.zero_point[0], x, y) + y.zero_point[0]
     np.testing.assert_array_equal(found, np.clip(wanted, low, high))
 
@@ -108,7 +103,7 @@ LEAST = -(2**31)
 
 @pytest.mark.parametrize(("op", "wanted"), [("FLOOR_DIV", LEAST), ("FLOOR_MOD", 0)])
 def test_the_least_integer_divided_by_minus_one_wraps(checked: Executor, op: str, wanted: int) -> None:
-    model = one(op, [tensor((1,), "int32"), tensor((1,), "int32")], tensor((1,), "int32"))
+    model = one_op(op, [tensor((1,), "int32"), tensor((1,), "int32")], [tensor((1,), "int32")])
     found = value(checked, model, np.array([LEAST], np.int32), np.array([-1], np.int32))
     assert found.tolist() == [wanted]
 
@@ -119,7 +114,7 @@ def test_floored_quotients_are_right_next_to_whole_numbers(checked: Executor) ->
     whole = rng.integers(1, 2**20, 4000).astype(np.float64) * rng.choice([-1, 1], 4000)
     b = rng.uniform(0.01, 100, 4000).astype(np.float32) * rng.choice([-1, 1], 4000).astype(np.float32)
     a = (whole * b).astype(np.float32)
-    model = one("FLOOR_DIV", [tensor((4000,)), tensor((4000,))], tensor((4000,)))
+    model = one_op("FLOOR_DIV", [tensor((4000,)), tensor((4000,))], [tensor((4000,))])
     found = value(checked, model, a, b)
     wanted = np.floor(a.astype(np.float64) / b.astype(np.float64))
     rounded_up = np.count_nonzero(np.floor(a / b) != wanted)
@@ -130,23 +125,23 @@ def test_floored_quotients_are_right_next_to_whole_numbers(checked: Executor) ->
 def test_casts_of_what_no_integer_holds_give_some_number(checked: Executor) -> None:
     x = np.array([math.nan, math.inf, -math.inf, 3e38, -1e30, 1e19, 1e-45], np.float32)
     for dtype in ("int8", "uint32", "int64"):
-        assert value(checked, one("CAST", [tensor((7,))], tensor((7,), dtype)), x).shape == (7,)
-    truths = value(checked, one("CAST", [tensor((7,))], tensor((7,), "bool")), x)
+        assert value(checked, one_op("CAST", [tensor((7,))], [tensor((7,), dtype)]), x).shape == (7,)
+    truths = value(checked, one_op("CAST", [tensor((7,))], [tensor((7,), "bool")]), x)
     assert truths.all()
 
 
 def test_the_fused_clamp_of_a_difference_passes_what_is_no_number(checked: Executor) -> None:
     a, b = np.array([math.nan, math.inf, 1, 9, 5], np.float32), np.array([1, 1, 4, 1, 1], np.float32)
-    model = one("SUB", [tensor((5,)), tensor((5,))], tensor((5,)), activation="RELU6")
+    model = one_op("SUB", [tensor((5,)), tensor((5,))], [tensor((5,))], {"activation": "RELU6"})
     np.testing.assert_array_equal(value(checked, model, a, b), [math.nan, 6, 0, 6, 4])
 
 
 def test_log_softmax_of_many_equal_values_is_as_low_as_its_sum_is_kept(checked: Executor) -> None:
     """Above 4095 terms the sum saturates, at 2**12: ln(4096) = 8.32 are 133 sixteenths, below the least output."""
-    model = one(
+    model = one_op(
         "LOG_SOFTMAX",
         [tensor((5000,), "int8", Quant((0.5,), (0,)))],
-        tensor((5000,), "int8", Quant((1 / 16,), (127,))),
+        [tensor((5000,), "int8", Quant((1 / 16,), (127,)))],
     )
     assert set(value(checked, model, np.full(5000, 3, np.int8)).tolist()) == {127 - 133}
 
@@ -154,7 +149,7 @@ def test_log_softmax_of_many_equal_values_is_as_low_as_its_sum_is_kept(checked: 
 @pytest.mark.parametrize("scale", [2.0**-30, 1e-3, 64.0, 1e9])
 def test_log_softmax_takes_any_input_scale(checked: Executor, scale: float) -> None:
     quant = Quant((scale,), (0,))
-    model = one("LOG_SOFTMAX", [tensor((3,), "int8", quant)], tensor((3,), "int8", Quant((1 / 16,), (127,))))
+    model = one_op("LOG_SOFTMAX", [tensor((3,), "int8", quant)], [tensor((3,), "int8", Quant((1 / 16,), (127,)))])
     x = np.array([-100, 7, 9], np.int8)
     real_x = x.astype(np.float64) * scale
     below = real_x - real_x.max()
@@ -164,34 +159,40 @@ def test_log_softmax_takes_any_input_scale(checked: Executor, scale: float) -> N
 
 Q, OTHER = Quant((0.5,), (0,)), Quant((0.25,), (0,))
 REFUSED: dict[str, bytes] = {
-    "a maximum of two quantizations": one(
-        "MAXIMUM", [tensor((2,), "int8", Q), tensor((2,), "int8", OTHER)], tensor((2,), "int8", Q)
+    "a maximum of two quantizations": one_op(
+        "MAXIMUM", [tensor((2,), "int8", Q), tensor((2,), "int8", OTHER)], [tensor((2,), "int8", Q)]
     ),
-    "a maximum whose output alone has a scale": one(
-        "MAXIMUM", [tensor((2,), "int8"), tensor((2,), "int8")], tensor((2,), "int8", Q)
+    "a maximum whose output alone has a scale": one_op(
+        "MAXIMUM", [tensor((2,), "int8"), tensor((2,), "int8")], [tensor((2,), "int8", Q)]
     ),
-    "slopes of 16 bits": one("PRELU", [tensor((2,), "int16", Q), tensor((2,), "int16", Q)], tensor((2,), "int16", Q)),
-    "slopes of more dimensions than the input": one("PRELU", [tensor((2,)), tensor((2, 1))], tensor((2, 2))),
-    "an infinite slope": one("LEAKY_RELU", [tensor((2,), "int8", Q)], tensor((2,), "int8", Q), alpha=math.inf),
-    "a sum of two shapes": one("ADD_N", [tensor((2,)), tensor((1,))], tensor((2,))),
-    "a sum of two scales": one(
-        "ADD_N", [tensor((2,), "int8", Q), tensor((2,), "int8", OTHER)], tensor((2,), "int8", Q)
+    "slopes of 16 bits": one_op(
+        "PRELU", [tensor((2,), "int16", Q), tensor((2,), "int16", Q)], [tensor((2,), "int16", Q)]
     ),
-    "a sum of nothing": one("ADD_N", [], tensor((2,))),
-    "a root of another shape": one("SQRT", [tensor((2,))], tensor((3,))),
-    "a rectifier without quantization": one("RELU", [tensor((2,), "int8")], tensor((2,), "int8")),
-    "a logarithm of 16 bits with a zero point": one(
-        "LOG", [tensor((2,), "int16", Quant((0.1,), (1,)))], tensor((2,), "int16", Q)
+    "slopes of more dimensions than the input": one_op("PRELU", [tensor((2,)), tensor((2, 1))], [tensor((2, 2))]),
+    "an infinite slope": one_op(
+        "LEAKY_RELU", [tensor((2,), "int8", Q)], [tensor((2,), "int8", Q)], {"alpha": math.inf}
     ),
-    "a square beyond its scale": one(
-        "SQUARED_DIFFERENCE", [tensor((2,), "int16", Q), tensor((2,), "int16", Q)], tensor((2,), "int16", Q)
+    "a sum of two shapes": one_op("ADD_N", [tensor((2,)), tensor((1,))], [tensor((2,))]),
+    "a sum of two scales": one_op(
+        "ADD_N", [tensor((2,), "int8", Q), tensor((2,), "int8", OTHER)], [tensor((2,), "int8", Q)]
     ),
-    "a cast of another shape": one("CAST", [tensor((2,))], tensor((2, 1), "int8")),
-    "a cast to text": one("CAST", [tensor((2,))], tensor((2,), "string")),
-    "a comparison of 16 bits of two scales": one(
-        "EQUAL", [tensor((2,), "int16", Q), tensor((2,), "int16", OTHER)], tensor((2,), "bool")
+    "a sum of nothing": one_op("ADD_N", [], [tensor((2,))]),
+    "a root of another shape": one_op("SQRT", [tensor((2,))], [tensor((3,))]),
+    "a rectifier without quantization": one_op("RELU", [tensor((2,), "int8")], [tensor((2,), "int8")]),
+    "a logarithm of 16 bits with a zero point": one_op(
+        "LOG", [tensor((2,), "int16", Quant((0.1,), (1,)))], [tensor((2,), "int16", Q)]
     ),
-    "a fused activation that no kernel has": one("SUB", [tensor((2,)), tensor((2,))], tensor((2,)), activation="TANH"),
+    "a square beyond its scale": one_op(
+        "SQUARED_DIFFERENCE", [tensor((2,), "int16", Q), tensor((2,), "int16", Q)], [tensor((2,), "int16", Q)]
+    ),
+    "a cast of another shape": one_op("CAST", [tensor((2,))], [tensor((2, 1), "int8")]),
+    "a cast to text": one_op("CAST", [tensor((2,))], [tensor((2,), "string")]),
+    "a comparison of 16 bits of two scales": one_op(
+        "EQUAL", [tensor((2,), "int16", Q), tensor((2,), "int16", OTHER)], [tensor((2,), "bool")]
+    ),
+    "a fused activation that no kernel has": one_op(
+        "SUB", [tensor((2,)), tensor((2,))], [tensor((2,))], {"activation": "TANH"}
+    ),
 }
 
 
@@ -204,7 +205,7 @@ def test_a_model_is_refused_for(checked: Executor, why: str) -> None:
 
 @pytest.mark.parametrize("op", ["SQRT", "RSQRT"])
 def test_a_root_of_a_negative_number_is_an_error(checked: Executor, op: str) -> None:
-    model = one(op, [tensor((2,), "int8", Q)], tensor((2,), "int8", Q))
+    model = one_op(op, [tensor((2,), "int8", Q)], [tensor((2,), "int8", Q)])
     outcome = result(checked, model, np.array([4, -1], np.int8))
     assert isinstance(outcome, Rejected), outcome
     assert "negative" in outcome.why

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from flatbuffers import flexbuffers
 
-from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
+from opconform.harness.flatmodel import Graph, Node, TensorDef, one_op, write_model
 from opconform.harness.isolate import Executor
 from opconform.harness.model import Array, Declined, Produced, Quant, Rejected
 
@@ -40,15 +40,9 @@ def constant(values: object, dtype: str = "int32", quant: Quant | None = None) -
     return TensorDef("c", dtype, data.shape, data, quant)
 
 
-def one(op: str, inputs: list[TensorDef], output: TensorDef, options: dict[str, Any] | None = None) -> bytes:
-    feeds = tuple(i for i, t in enumerate(inputs) if t.data is None and not t.variable)
-    node = Node(op, tuple(range(len(inputs))), (len(inputs),), options or {})
-    return write_model([Graph((*inputs, output), (node,), feeds, (len(inputs),))])
-
-
 def deconv(shape: list[int], options: dict[str, Any], w: tuple[int, ...] = (1, 2, 2, 2)) -> bytes:
     inputs = [constant(shape), constant(np.zeros(w), "float32"), tensor((1, 2, 2, 2))]
-    return one("TRANSPOSE_CONV", inputs, tensor((1, 4, 4, 1)), {"stride_w": 2, "stride_h": 2, **options})
+    return one_op("TRANSPOSE_CONV", inputs, [tensor((1, 4, 4, 1))], {"stride_w": 2, "stride_h": 2, **options})
 
 
 def cell(zero: int = 0, scale: float = 2.0**-12, absent: int | None = None, **options: Any) -> bytes:
@@ -104,36 +98,38 @@ def once() -> bytes:
 
 #: why -> model that must be refused when it is opened
 MODELS: dict[str, bytes] = {
-    "a sum over an axis beyond the rank": one("SUM", [tensor((2, 3)), constant([-3])], tensor((2,))),
-    "a sum of another shape": one("SUM", [tensor((2, 3)), constant([0])], tensor((2,))),
-    "a sum without quantization": one("SUM", [tensor((2,), "int8"), constant([0])], tensor((), "int8")),
-    "the largest of nothing": one("REDUCE_MAX", [tensor((2, 0)), constant([1])], tensor((2,))),
-    "an extreme that would have to rescale": one(
-        "REDUCE_MIN", [tensor((2,), "int8", Q), constant([0])], tensor((), "int8", Quant((0.25,), (0,)))
+    "a sum over an axis beyond the rank": one_op("SUM", [tensor((2, 3)), constant([-3])], [tensor((2,))]),
+    "a sum of another shape": one_op("SUM", [tensor((2, 3)), constant([0])], [tensor((2,))]),
+    "a sum without quantization": one_op("SUM", [tensor((2,), "int8"), constant([0])], [tensor((), "int8")]),
+    "the largest of nothing": one_op("REDUCE_MAX", [tensor((2, 0)), constant([1])], [tensor((2,))]),
+    "an extreme that would have to rescale": one_op(
+        "REDUCE_MIN", [tensor((2,), "int8", Q), constant([0])], [tensor((), "int8", Quant((0.25,), (0,)))]
     ),
-    "numbers as truth values": one("REDUCE_ALL", [tensor((2,), "int32"), constant([0])], tensor((), "int32")),
-    "the smallest along two axes": one(
-        "ARG_MIN", [tensor((2, 2)), constant([0, 1])], tensor((), "int32"), {"output_type": "int32"}
+    "numbers as truth values": one_op("REDUCE_ALL", [tensor((2,), "int32"), constant([0])], [tensor((), "int32")]),
+    "the smallest along two axes": one_op(
+        "ARG_MIN", [tensor((2, 2)), constant([0, 1])], [tensor((), "int32")], {"output_type": "int32"}
     ),
-    "running sums along no axis": one("CUMSUM", [tensor((2,)), constant(1)], tensor((2,))),
-    "running sums of another shape": one("CUMSUM", [tensor((2,)), constant(0)], tensor((3,))),
-    "running sums in too fine a scale": one(
-        "CUMSUM", [tensor((2,), "int8", Q), constant(0)], tensor((2,), "int8", Quant((2.0**-24,), (0,)))
+    "running sums along no axis": one_op("CUMSUM", [tensor((2,)), constant(1)], [tensor((2,))]),
+    "running sums of another shape": one_op("CUMSUM", [tensor((2,)), constant(0)], [tensor((3,))]),
+    "running sums in too fine a scale": one_op(
+        "CUMSUM", [tensor((2,), "int8", Q), constant(0)], [tensor((2,), "int8", Quant((2.0**-24,), (0,)))]
     ),
-    "matrices of different depths": one("BATCH_MATMUL", [tensor((2, 3)), tensor((2, 3))], tensor((2, 3))),
-    "a product of another shape": one("BATCH_MATMUL", [tensor((2, 3)), tensor((3, 2))], tensor((2, 3))),
-    "batches that do not broadcast": one("BATCH_MATMUL", [tensor((2, 2, 2)), tensor((3, 2, 2))], tensor((3, 2, 2))),
-    "a vector as a matrix": one("BATCH_MATMUL", [tensor((2,)), tensor((2, 2))], tensor((2,))),
-    "a 16-bit product far above its scale": one(
-        "BATCH_MATMUL", [tensor((2, 2), "int16", Q)] * 2, tensor((2, 2), "int16", Quant((2.0**-12,), (0,)))
+    "matrices of different depths": one_op("BATCH_MATMUL", [tensor((2, 3)), tensor((2, 3))], [tensor((2, 3))]),
+    "a product of another shape": one_op("BATCH_MATMUL", [tensor((2, 3)), tensor((3, 2))], [tensor((2, 3))]),
+    "batches that do not broadcast": one_op(
+        "BATCH_MATMUL", [tensor((2, 2, 2)), tensor((3, 2, 2))], [tensor((3, 2, 2))]
+    ),
+    "a vector as a matrix": one_op("BATCH_MATMUL", [tensor((2,)), tensor((2, 2))], [tensor((2,))]),
+    "a 16-bit product far above its scale": one_op(
+        "BATCH_MATMUL", [tensor((2, 2), "int16", Q)] * 2, [tensor((2, 2), "int16", Quant((2.0**-12,), (0,)))]
     ),
     "a transposed stride of 0": deconv([1, 4, 4, 1], {"stride_w": 0}),
     "an output shape that is not the output's": deconv([1, 4, 5, 1], {}),
     "an input that no such output gives": deconv([1, 4, 4, 1], {"stride_h": 1}),
     "filters for other channels": deconv([1, 4, 4, 1], {}, (1, 2, 2, 3)),
     "filters for other outputs": deconv([1, 4, 4, 1], {}, (2, 2, 2, 2)),
-    "a pool of roots without a window": one(
-        "L2_POOL_2D", [tensor((1, 2, 2, 1))], tensor((1, 2, 2, 1)), {"stride_w": 1, "stride_h": 1}
+    "a pool of roots without a window": one_op(
+        "L2_POOL_2D", [tensor((1, 2, 2, 1))], [tensor((1, 2, 2, 1))], {"stride_w": 1, "stride_h": 1}
     ),
     "a cell without a forget gate": cell(absent=2),
     "a cell without its state": cell(absent=19),
@@ -165,20 +161,20 @@ def test_a_model_is_refused_for(checked: Executor, why: str) -> None:
 #: why -> model, inputs that it must refuse, inputs that it takes afterwards
 INPUTS: dict[str, tuple[bytes, list[Array], list[Array]]] = {
     "an axis of running sums": (
-        one("CUMSUM", [tensor((2,)), tensor((), "int32")], tensor((2,))),
+        one_op("CUMSUM", [tensor((2,)), tensor((), "int32")], [tensor((2,))]),
         [np.zeros(2, np.float32), np.array(1, np.int32)],
         [np.zeros(2, np.float32), np.array(-1, np.int32)],
     ),
     "an axis that leaves nothing to choose from": (
-        one("REDUCE_MAX", [tensor((1, 0, 1)), tensor((1,), "int64")], tensor((1, 1))),
+        one_op("REDUCE_MAX", [tensor((1, 0, 1)), tensor((1,), "int64")], [tensor((1, 1))]),
         [np.zeros((1, 0, 1), np.float32), np.array([1], np.int64)],
         [],
     ),
     "a shape of a transposed convolution": (
-        one(
+        one_op(
             "TRANSPOSE_CONV",
             [tensor((4,), "int32"), constant(np.zeros((1, 1, 1, 1)), "float32"), tensor((1, 2, 2, 1))],
-            tensor((1, 2, 2, 1)),
+            [tensor((1, 2, 2, 1))],
             {"stride_w": 1, "stride_h": 1},
         ),
         [np.array([1, 2, 3, 1], np.int32), np.zeros((1, 2, 2, 1), np.float32)],
@@ -217,7 +213,7 @@ def test_a_cell_begins_with_an_output_of_zero_whatever_its_zero_point(checked: E
 
 def test_raw_products_of_wild_zero_points_wrap(checked: Executor) -> None:
     wild = Quant((1.0,), (-(2**31),))
-    model = one("BATCH_MATMUL", [tensor((1, 1), "int8", wild)] * 2, tensor((1, 1), "int32"))
+    model = one_op("BATCH_MATMUL", [tensor((1, 1), "int8", wild)] * 2, [tensor((1, 1), "int32")])
     outcome = checked.execute(model, [(np.array([[1]], np.int8), np.array([[3]], np.int8))])
     assert isinstance(outcome, Produced), outcome
     assert outcome.outputs[0][0].tolist() == [[3]]  # (1 + 2**31) * (3 + 2**31) modulo 2**32, as 4 * 2**31 is 0
@@ -227,7 +223,9 @@ def test_the_first_of_equal_elements_is_found_from_every_dtype(checked: Executor
     for dtype in ("float32", "int8", "uint8", "int32", "bool"):
         x = np.array([[0, 1, 1], [1, 0, 0]], dtype)
         for op, want in (("ARG_MAX", [1, 0]), ("ARG_MIN", [0, 1])):
-            model = one(op, [tensor((2, 3), dtype), constant([1])], tensor((2,), "int32"), {"output_type": "int32"})
+            model = one_op(
+                op, [tensor((2, 3), dtype), constant([1])], [tensor((2,), "int32")], {"output_type": "int32"}
+            )
             outcome = checked.execute(model, [(x,)])
             assert isinstance(outcome, Produced), outcome
             assert outcome.outputs[0][0].tolist() == want, (op, dtype)
@@ -237,7 +235,7 @@ def test_bytes_order_as_the_numbers_that_they_are(checked: Executor) -> None:
     for dtype, ends in (("int8", (-128, 127)), ("uint8", (0, 255)), ("int64", (-(2**63), 2**63 - 1))):
         x = np.array([1, ends[1], 100, ends[0], 5], dtype)
         for op, want in (("REDUCE_MAX", ends[1]), ("REDUCE_MIN", ends[0])):
-            outcome = checked.execute(one(op, [tensor((5,), dtype), constant([0])], tensor((), dtype)), [(x,)])
+            outcome = checked.execute(one_op(op, [tensor((5,), dtype), constant([0])], [tensor((), dtype)]), [(x,)])
             assert isinstance(outcome, Produced), outcome
             assert int(outcome.outputs[0][0]) == want, (op, dtype)
 

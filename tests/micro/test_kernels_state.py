@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
+from opconform.harness.flatmodel import Graph, Node, TensorDef, one_op, write_model
 from opconform.harness.isolate import Executor
 from opconform.harness.model import Array, Produced
-
-
-def one(op: str, inputs: list[TensorDef], output: TensorDef, **options: Any) -> bytes:
-    """One node; the inputs without data are fed."""
-    feeds = tuple(i for i, t in enumerate(inputs) if t.data is None and not t.variable)
-    node = Node(op, tuple(range(len(inputs))), (len(inputs),), options)
-    return write_model([Graph((*inputs, output), (node,), feeds, (len(inputs),))])
 
 
 def run(executor: Executor, model: bytes, *vectors: tuple[Array, ...]) -> list[Array]:
@@ -25,7 +16,7 @@ def run(executor: Executor, model: bytes, *vectors: tuple[Array, ...]) -> list[A
 
 
 def test_where_finds_a_different_number_each_time(checked: Executor) -> None:
-    model = one("WHERE", [TensorDef("x", "float32", (2, 3))], TensorDef("y", "int64", (6, 2)))
+    model = one_op("WHERE", [TensorDef("x", "float32", (2, 3))], [TensorDef("y", "int64", (6, 2))])
     first = np.array([[0, -0.0, 2], [np.nan, 0, 1e-40]], np.float32)
     found = run(checked, model, (first,), (np.zeros((2, 3), np.float32),), (np.ones((2, 3), np.float32),))
     assert found[0].tolist() == [[0, 2], [1, 0], [1, 2]]
@@ -42,7 +33,7 @@ def test_svdf_remembers_and_forgets(checked: Executor) -> None:
         TensorDef("b", "float32", (1,), np.array([0.5], np.float32)),
         TensorDef("state", "float32", (1, 3), variable=True),
     ]
-    model = one("SVDF", tensors, TensorDef("y", "float32", (1, 1)), rank=1)
+    model = one_op("SVDF", tensors, [TensorDef("y", "float32", (1, 1))], {"rank": 1})
     found = run(checked, model, *((np.full((1, 1), v, np.float32),) for v in (1, 2, 3, 4)))
     assert [float(y[0, 0]) for y in found] == [100.5, 210.5, 321.5, 432.5]
 
@@ -51,7 +42,7 @@ def test_random_numbers_are_those_of_philox_and_go_on(checked: Executor) -> None
     # The first block of Philox 4x32-10 with key and counter 0 is published: 6627e8d5 e169c58d bc57ac4c 9b00dbd8.
     # Key 0 asks for an arbitrary seed, which micro takes as 0.
     shape = np.array([4], np.int32)
-    model = one("RANDOM_UNIFORM", [TensorDef("s", "int32", (1,), shape)], TensorDef("y", "float32", (4,)))
+    model = one_op("RANDOM_UNIFORM", [TensorDef("s", "int32", (1,), shape)], [TensorDef("y", "float32", (4,))])
     block = np.array([0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8], np.int64)
     first, second = run(checked, model, (), ())
     np.testing.assert_array_equal(first, (block & 0x7FFFFF) / 2**23)

@@ -8,20 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
+from opconform.harness.flatmodel import TensorDef, one_op
 from opconform.harness.isolate import Executor
 from opconform.harness.model import Array, Produced, Quant
 from opconform.harness.numerics import FAMILIES, RESCALE_64, integer_range
 
 RESCALE = FAMILIES["double_rounding"]
 UNIT = Quant((1.0,), (0,))
-
-
-def one(op: str, inputs: list[TensorDef], output: TensorDef, **options: Any) -> bytes:
-    """One node; the inputs without data are fed."""
-    feeds = tuple(i for i, t in enumerate(inputs) if t.data is None and not t.variable)
-    node = Node(op, tuple(range(len(inputs))), (len(inputs),), options)
-    return write_model([Graph((*inputs, output), (node,), feeds, (len(inputs),))])
 
 
 def run(executor: Executor, model: bytes, *vectors: tuple[Array, ...]) -> list[Array]:
@@ -107,7 +100,7 @@ def test_convolutions_equal_the_sum_over_the_window_rescaled(
     ]
     y = TensorDef("y", dtype, expected.shape, quant=y_quant)
     op, extra = ("DEPTHWISE_CONV_2D", {"depth_multiplier": 2}) if depthwise else ("CONV_2D", {})
-    found = run(checked, one(op, tensors, y, **options_of(g), **extra), (x,))[0]
+    found = run(checked, one_op(op, tensors, [y], {**options_of(g), **extra}), (x,))[0]
     assert len(np.unique(expected)) > min(8, expected.size // 2)
     np.testing.assert_array_equal(found, expected)
 
@@ -119,7 +112,7 @@ def test_float_convolution_takes_int8_weights(checked: Executor) -> None:
         TensorDef("w", "int8", w.shape, w, Quant((0.5,), (0,))),
         TensorDef("b", "float32", (1,), np.array([10], np.float32)),
     ]
-    model = one("CONV_2D", tensors, TensorDef("y", "float32", (1, 1, 2, 1)), stride_h=1, stride_w=1)
+    model = one_op("CONV_2D", tensors, [TensorDef("y", "float32", (1, 1, 2, 1))], {"stride_h": 1, "stride_w": 1})
     found = run(checked, model, (np.array([[[[1, 2], [3, 4]]]], np.float32),))[0]
     assert found.ravel().tolist() == [10 + 1 - 4, 10 + 3 - 8]
 
@@ -129,12 +122,12 @@ def test_average_pool_divides_by_the_taps_inside_and_rounds_halves_away(
     checked: Executor, dtype: str, low: int
 ) -> None:
     x = np.array([[1, 2, -4], [2, 2, -5]]).reshape(1, 2, 3, 1) + (100 if dtype == "uint8" else 0)
-    model = one(
+    model = one_op(
         "AVERAGE_POOL_2D",
         [TensorDef("x", dtype, x.shape, quant=UNIT)],
-        TensorDef("y", dtype, (1, 2, 3, 1), quant=UNIT),
-        padding="SAME", stride_w=1, stride_h=1, filter_w=2, filter_h=2,
-    )  # fmt: skip
+        [TensorDef("y", dtype, (1, 2, 3, 1), quant=UNIT)],
+        {"padding": "SAME", "stride_w": 1, "stride_h": 1, "filter_w": 2, "filter_h": 2},
+    )
     found = run(checked, model, (x.astype(dtype),))[0].astype(int) - (100 if dtype == "uint8" else 0)
     # means 7/4, -5/4, -9/2; 2, -3/2, -5: of halves the sign decides, which uint8 does not have
     half = -4 if dtype == "uint8" else -5
@@ -143,12 +136,12 @@ def test_average_pool_divides_by_the_taps_inside_and_rounds_halves_away(
 
 def test_max_pool_clamps_to_the_activation(checked: Executor) -> None:
     quant = Quant((0.5,), (-10,))
-    model = one(
+    model = one_op(
         "MAX_POOL_2D",
         [TensorDef("x", "int8", (1, 1, 4, 1), quant=quant)],
-        TensorDef("y", "int8", (1, 1, 2, 1), quant=quant),
-        padding="VALID", stride_w=2, stride_h=1, filter_w=2, filter_h=1, activation="RELU6",
-    )  # fmt: skip
+        [TensorDef("y", "int8", (1, 1, 2, 1), quant=quant)],
+        {"padding": "VALID", "stride_w": 2, "stride_h": 1, "filter_w": 2, "filter_h": 1, "activation": "RELU6"},
+    )
     found = run(checked, model, (np.array([-20, -30, 5, 9], np.int8).reshape(1, 1, 4, 1),))[0]
     assert found.ravel().tolist() == [-10, 2]
 
@@ -165,11 +158,11 @@ def test_max_pool_clamps_to_the_activation(checked: Executor) -> None:
 def test_softmax_is_near_the_real_one(checked: Executor, dtype: str, out: str, quant: Quant) -> None:
     scale = 0.05 if dtype != "int16" else 0.0003
     x = integers(5, dtype, (6, 40))
-    model = one(
+    model = one_op(
         "SOFTMAX",
         [TensorDef("x", dtype, x.shape, quant=Quant((scale,), (0,)))],
-        TensorDef("y", out, x.shape, quant=quant),
-        beta=0.75,
+        [TensorDef("y", out, x.shape, quant=quant)],
+        {"beta": 0.75},
     )
     real = np.exp(0.75 * scale * (x.astype(float) - x.max(axis=1, keepdims=True)))
     ideal = real / real.sum(axis=1, keepdims=True) / quant.scale[0]
@@ -182,11 +175,11 @@ def test_softmax_is_near_the_real_one(checked: Executor, dtype: str, out: str, q
 def test_softmax_of_many_equal_values_does_not_overflow(checked: Executor) -> None:
     # 9000 shares of 1/9000: far below half a quantum of 1/256
     quant = Quant((1 / 256,), (-128,))
-    model = one(
+    model = one_op(
         "SOFTMAX",
         [TensorDef("x", "int8", (1, 9000), quant=Quant((0.1,), (0,)))],
-        TensorDef("y", "int8", (1, 9000), quant=quant),
-        beta=1.0,
+        [TensorDef("y", "int8", (1, 9000), quant=quant)],
+        {"beta": 1.0},
     )
     assert set(run(checked, model, (np.zeros((1, 9000), np.int8),))[0].ravel().tolist()) == {-128}
 
@@ -205,8 +198,10 @@ def test_squashing_functions_are_within_a_quantum_or_three_for_every_input(
     x = np.arange(low, high + 1).astype(dtype)
     step = 0.04 if dtype != "int16" else 0.00021
     zero = 100 if dtype == "uint8" else 0
-    model = one(
-        op, [TensorDef("x", dtype, x.shape, quant=Quant((step,), (zero,)))], TensorDef("y", dtype, x.shape, quant=quant)
+    model = one_op(
+        op,
+        [TensorDef("x", dtype, x.shape, quant=Quant((step,), (zero,)))],
+        [TensorDef("y", dtype, x.shape, quant=quant)],
     )
     real = (x.astype(float) - zero) * step
     ideal = (1 / (1 + np.exp(-real)) if op == "LOGISTIC" else np.tanh(real)) / scale + quant.zero_point[0]
@@ -216,13 +211,13 @@ def test_squashing_functions_are_within_a_quantum_or_three_for_every_input(
 
 def test_division_of_tiny_numerators_is_right(checked: Executor) -> None:
     # -1 * 0.02 / (143 * 0.03) / 0.02 is -0.23 quanta; TensorFlow Lite shifts it by more than 31 bits and gets -128
-    model = one(
+    model = one_op(
         "DIV",
         [
             TensorDef("a", "int8", (4,), quant=Quant((0.02,), (0,))),
             TensorDef("b", "int8", (4,), quant=Quant((0.03,), (-43,))),
         ],
-        TensorDef("y", "int8", (4,), quant=Quant((0.02,), (101,))),
+        [TensorDef("y", "int8", (4,), quant=Quant((0.02,), (101,)))],
     )
     a, b = np.array([-1, 0, 1, -100], np.int8), np.array([100, 100, -128, 7], np.int8)
     ideal = np.clip((a * 0.02) / ((b + 43.0) * 0.03) / 0.02 + 101, -128, 127)
@@ -236,18 +231,18 @@ def test_division_forms_the_quotient_of_scales_of_int8_in_double_and_of_the_othe
     scales = (0x185B47C * 2.0**-26, 0x126B26 * 2.0**-19, 0x1B0A7FC * 2.0**-34)
     for dtype, expected in (("int8", 15), ("uint8", 16), ("int16", 16)):
         a, b, y = (TensorDef(name, dtype, (1,), quant=Quant((s,), (0,))) for name, s in zip("aby", scales, strict=True))
-        answer = run(checked, one("DIV", [a, b], y), (np.array([13], dtype), np.array([84], dtype)))
+        answer = run(checked, one_op("DIV", [a, b], [y]), (np.array([13], dtype), np.array([84], dtype)))
         assert answer[0].tolist() == [expected]
 
 
 def test_mean_folds_the_count_into_the_multiplier(checked: Executor) -> None:
     x = integers(8, "int8", (3, 4, 5))
     axes = np.array([-1, 0], np.int32)
-    model = one(
+    model = one_op(
         "MEAN",
         [TensorDef("x", "int8", x.shape, quant=Quant((0.5,), (7,))), TensorDef("axis", "int32", (2,), axes)],
-        TensorDef("y", "int8", (1, 4, 1), quant=Quant((0.25,), (-3,))),
-        keep_dims=True,
+        [TensorDef("y", "int8", (1, 4, 1), quant=Quant((0.25,), (-3,)))],
+        {"keep_dims": True},
     )
     ideal = np.clip((x.astype(float) - 7).mean(axis=(0, 2), keepdims=True) * 2 - 3, -128, 127)
     # a half for each of two roundings, the second on a grid twice as coarse
@@ -256,10 +251,10 @@ def test_mean_folds_the_count_into_the_multiplier(checked: Executor) -> None:
 
 def test_multiplication_reaches_six_dimensions(checked: Executor) -> None:
     a, b = integers(1, "int32", (2, 1, 3, 1, 2, 1), -9, 9), integers(2, "int32", (2, 1, 2, 1, 3), -9, 9)
-    model = one(
+    model = one_op(
         "MUL",
         [TensorDef("a", "int32", a.shape), TensorDef("b", "int32", b.shape)],
-        TensorDef("y", "int32", (a * b).shape),
+        [TensorDef("y", "int32", (a * b).shape)],
     )
     np.testing.assert_array_equal(run(checked, model, (a, b))[0], a * b)
 
@@ -267,20 +262,20 @@ def test_multiplication_reaches_six_dimensions(checked: Executor) -> None:
 def test_quantize_and_back_round_halves_away_and_saturate(checked: Executor) -> None:
     x = np.array([0.25, -0.25, 1e30, -np.inf, np.inf, 3.0], np.float32)
     quant = Quant((0.5,), (3,))
-    model = one("QUANTIZE", [TensorDef("x", "float32", x.shape)], TensorDef("y", "int8", x.shape, quant=quant))
+    model = one_op("QUANTIZE", [TensorDef("x", "float32", x.shape)], [TensorDef("y", "int8", x.shape, quant=quant)])
     assert run(checked, model, (x,))[0].tolist() == [4, 2, 127, -128, 127, 9]
     q = np.array([4, 2, -128], np.int8)
-    model = one("DEQUANTIZE", [TensorDef("x", "int8", (3,), quant=quant)], TensorDef("y", "float32", (3,)))
+    model = one_op("DEQUANTIZE", [TensorDef("x", "int8", (3,), quant=quant)], [TensorDef("y", "float32", (3,))])
     assert run(checked, model, (q,))[0].tolist() == [0.5, -0.5, -65.5]
 
 
 def test_requantizing_is_one_rescale(checked: Executor) -> None:
     x = integers(4, "int16", (500,))
     quants = Quant((0.013,), (0,)), Quant((0.9,), (5,))
-    model = one(
+    model = one_op(
         "QUANTIZE",
         [TensorDef("x", "int16", x.shape, quant=quants[0])],
-        TensorDef("y", "int8", x.shape, quant=quants[1]),
+        [TensorDef("y", "int8", x.shape, quant=quants[1])],
     )
     factor = float(np.float32(0.013)) / float(np.float32(0.9))
     np.testing.assert_array_equal(run(checked, model, (x,))[0], np.clip(RESCALE(x, factor) + 5, -128, 127))
@@ -289,10 +284,10 @@ def test_requantizing_is_one_rescale(checked: Executor) -> None:
 def test_padding_is_the_zero_point(checked: Executor) -> None:
     x, pads = integers(1, "int8", (2, 3)), np.array([[1, 0], [2, 1]], np.int64)
     quant = Quant((0.5,), (-7,))
-    model = one(
+    model = one_op(
         "PAD",
         [TensorDef("x", "int8", x.shape, quant=quant), TensorDef("p", "int64", (2, 2), pads)],
-        TensorDef("y", "int8", (3, 6), quant=quant),
+        [TensorDef("y", "int8", (3, 6), quant=quant)],
     )
     np.testing.assert_array_equal(run(checked, model, (x,))[0], np.pad(x, pads, constant_values=-7))
 
@@ -302,12 +297,12 @@ def test_strided_slice_knows_all_masks(checked: Executor) -> None:
     begin, end, strides = (np.array(v, np.int32) for v in ([1, 0, 0, -2], [0, 0, 0, -9], [1, 1, 1, -2]))
     specs = [TensorDef("s", "int32", (4,), v) for v in (begin, end, strides)]
     expected = x[1, ..., None, -2:-9:-2]
-    model = one(
+    model = one_op(
         "STRIDED_SLICE",
         [TensorDef("x", "float32", x.shape), *specs],
-        TensorDef("y", "float32", expected.shape),
-        shrink_axis_mask=1, ellipsis_mask=2, new_axis_mask=4,
-    )  # fmt: skip
+        [TensorDef("y", "float32", expected.shape)],
+        {"shrink_axis_mask": 1, "ellipsis_mask": 2, "new_axis_mask": 4},
+    )
     np.testing.assert_array_equal(run(checked, model, (x,))[0], expected)
 
 
@@ -319,8 +314,11 @@ def test_masked_bounds_reach_the_ends_in_both_directions(checked: Executor, step
     expected = x[None if masks[0] else begin : None if masks[1] else end : step]
     specs = [TensorDef("s", "int32", (1,), np.array([v], np.int32)) for v in (begin, end, step)]
     output = TensorDef("y", "int64", expected.shape)
-    model = one(
-        "STRIDED_SLICE", [TensorDef("x", "int64", (7,)), *specs], output, begin_mask=masks[0], end_mask=masks[1]
+    model = one_op(
+        "STRIDED_SLICE",
+        [TensorDef("x", "int64", (7,)), *specs],
+        [output],
+        {"begin_mask": masks[0], "end_mask": masks[1]},
     )
     np.testing.assert_array_equal(run(checked, model, (x,))[0], expected)
 
@@ -329,23 +327,22 @@ def test_gather_takes_batches_together(checked: Executor) -> None:
     x = integers(1, "int16", (2, 3, 4, 2))
     positions = integers(2, "int64", (2, 5), 0, 3)
     expected = np.stack([np.take(x[b], positions[b], axis=1) for b in range(2)])
-    model = one(
+    model = one_op(
         "GATHER",
         [TensorDef("x", "int16", x.shape), TensorDef("p", "int64", positions.shape)],
-        TensorDef("y", "int16", expected.shape),
-        axis=-2,
-        batch_dims=1,
+        [TensorDef("y", "int16", expected.shape)],
+        {"axis": -2, "batch_dims": 1},
     )
     np.testing.assert_array_equal(run(checked, model, (x, positions))[0], expected)
 
 
 def test_uint8_inputs_of_a_concatenation_are_converted(checked: Executor) -> None:
     quants = Quant((0.5,), (10,)), Quant((1.0,), (0,)), Quant((1.0,), (0,))
-    model = one(
+    model = one_op(
         "CONCATENATION",
         [TensorDef(n, "uint8", (3,), quant=q) for n, q in zip("ab", quants[:2], strict=True)],
-        TensorDef("y", "uint8", (6,), quant=quants[2]),
-        axis=-1,
+        [TensorDef("y", "uint8", (6,), quant=quants[2])],
+        {"axis": -1},
     )
     a, b = np.array([10, 13, 255], np.uint8), np.array([1, 2, 3], np.uint8)
     assert run(checked, model, (a, b))[0].tolist() == [0, 2, 123, 1, 2, 3]  # 1.5 rounds to 2, 122.5 to 123
@@ -355,10 +352,10 @@ def test_hard_swish_follows_its_16_bit_definition(checked: Executor) -> None:
     # 12-bit accuracy of the gate: within two quanta of x * relu6(x + 3) / 6 for every input
     x = np.arange(-128, 128).astype(np.int8)
     quants = Quant((0.05,), (5,)), Quant((0.03,), (-100,))
-    model = one(
+    model = one_op(
         "HARD_SWISH",
         [TensorDef("x", "int8", x.shape, quant=quants[0])],
-        TensorDef("y", "int8", x.shape, quant=quants[1]),
+        [TensorDef("y", "int8", x.shape, quant=quants[1])],
     )
     real = (x.astype(float) - 5) * 0.05
     ideal = np.clip(real * np.clip(real + 3, 0, 6) / 6 / 0.03 - 100, -128, 127)
@@ -368,10 +365,10 @@ def test_hard_swish_follows_its_16_bit_definition(checked: Executor) -> None:
 def test_rescaling_rounds_twice(checked: Executor) -> None:
     # 123 / 8 = 15.375, but 123 / 2 rounds to 62 and 62 / 4 to 16
     x = np.arange(-128, 128).astype(np.int8)
-    model = one(
+    model = one_op(
         "ABS",
         [TensorDef("x", "int8", x.shape, quant=Quant((1.0,), (0,)))],
-        TensorDef("y", "int8", x.shape, quant=Quant((8.0,), (0,))),
+        [TensorDef("y", "int8", x.shape, quant=Quant((8.0,), (0,)))],
     )
     found = run(checked, model, (x,))[0]
     assert found[128 + 123] == 16

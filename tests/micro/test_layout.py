@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
+from opconform.harness.flatmodel import Graph, Node, TensorDef, one_op, write_model
 from opconform.harness.isolate import Executor
 from opconform.harness.model import Array, Declined, Produced, Quant, Rejected
 from opconform.runtimes.micro import build
@@ -28,19 +28,6 @@ def tensor(shape: tuple[int, ...], dtype: str = "float32", quant: Quant | None =
 def constant(values: object, dtype: str = "int32", quant: Quant | None = None) -> TensorDef:
     data = np.array(values, dtype)
     return TensorDef("c", dtype, data.shape, data, quant)
-
-
-def several(op: str, inputs: list[TensorDef], outputs: list[TensorDef], options: dict[str, Any] | None = None) -> bytes:
-    count = len(inputs)
-    feeds = tuple(i for i, t in enumerate(inputs) if t.data is None)
-    results = tuple(range(count, count + len(outputs)))
-    return write_model(
-        [Graph((*inputs, *outputs), (Node(op, tuple(range(count)), results, options or {}),), feeds, results)]
-    )
-
-
-def one(op: str, inputs: list[TensorDef], output: TensorDef, options: dict[str, Any] | None = None) -> bytes:
-    return several(op, inputs, [output], options)
 
 
 def run(executor: Executor, model: bytes, *inputs: Array) -> list[Array]:
@@ -116,10 +103,10 @@ def test_a_shape_that_depends_on_data_is_told_as_it_is(checked: Executor) -> Non
 def test_the_nearest_element_is_found_in_whole_numbers(
     checked: Executor, corners: bool, middle: bool, inputs: int, outputs: int
 ) -> None:
-    model = one(
+    model = one_op(
         "RESIZE_NEAREST_NEIGHBOR",
         [tensor((1, inputs, 1, 1), "int16"), constant([outputs, 1])],
-        tensor((1, outputs, 1, 1), "int16"),
+        [tensor((1, outputs, 1, 1), "int16")],
         {"align_corners": corners, "half_pixel_centers": middle},
     )
     numbers = np.arange(inputs, dtype=np.int16)
@@ -134,7 +121,7 @@ def test_the_nearest_element_is_found_in_whole_numbers(
 def test_eight_dimensions_can_be_turned_around(checked: Executor, dtype: str) -> None:
     x = np.arange(2 * 3 * 2 * 3 * 2 * 3, dtype=dtype).reshape(2, 3, 1, 2, 3, 1, 2, 3)
     order = [7, 2, 0, 6, 1, 5, 4, 3]
-    model = one("TRANSPOSE", [tensor(x.shape, dtype), constant(order)], tensor(x.transpose(order).shape, dtype))
+    model = one_op("TRANSPOSE", [tensor(x.shape, dtype), constant(order)], [tensor(x.transpose(order).shape, dtype)])
     np.testing.assert_array_equal(run(checked, model, x)[0], x.transpose(order))
 
 
@@ -144,22 +131,24 @@ def test_mirrors_as_wide_as_the_tensor_meet_in_all_dimensions(checked: Executor,
     most = np.array(x.shape) - (1 if mode == "REFLECT" else 0)
     widths = np.stack([most, most], axis=1)
     want = np.pad(x, widths, mode=numpy_mode)
-    model = one("MIRROR_PAD", [tensor(x.shape, "int8"), constant(widths)], tensor(want.shape, "int8"), {"mode": mode})
+    model = one_op(
+        "MIRROR_PAD", [tensor(x.shape, "int8"), constant(widths)], [tensor(want.shape, "int8")], {"mode": mode}
+    )
     np.testing.assert_array_equal(run(checked, model, x)[0], want)
 
 
 def test_blocks_may_have_three_axes(checked: Executor) -> None:
     x = np.arange(2 * 4 * 2 * 3 * 2, dtype=np.int32).reshape(2, 4, 2, 3, 2)
     apart = x.reshape(2, 2, 2, 1, 2, 1, 3, 2).transpose(2, 4, 6, 0, 1, 3, 5, 7).reshape(24, 2, 1, 1, 2)
-    there = one(
+    there = one_op(
         "SPACE_TO_BATCH_ND",
         [tensor(x.shape, "int32"), constant([2, 2, 3]), constant([[0, 0]] * 3)],
-        tensor(apart.shape, "int32"),
+        [tensor(apart.shape, "int32")],
     )
-    back = one(
+    back = one_op(
         "BATCH_TO_SPACE_ND",
         [tensor(apart.shape, "int32"), constant([2, 2, 3]), constant([[0, 0]] * 3)],
-        tensor(x.shape, "int32"),
+        [tensor(x.shape, "int32")],
     )
     np.testing.assert_array_equal(run(checked, there, x)[0], apart)
     np.testing.assert_array_equal(run(checked, back, apart)[0], x)
@@ -168,91 +157,89 @@ def test_blocks_may_have_three_axes(checked: Executor) -> None:
 IMAGE = (1, 2, 2, 4)
 #: why -> model that must be refused when it is opened
 MODELS: dict[str, bytes] = {
-    "a block that is not positive": one("DEPTH_TO_SPACE", [tensor(IMAGE)], tensor((1, 2, 2, 4)), {"block_size": -1}),
-    "a block whose square is 0 in 32 bits": one(
-        "DEPTH_TO_SPACE", [tensor((1, 0, 0, 0))], tensor((1, 0, 0, 1)), {"block_size": 65536}
+    "a block that is not positive": one_op(
+        "DEPTH_TO_SPACE", [tensor(IMAGE)], [tensor((1, 2, 2, 4))], {"block_size": -1}
     ),
-    "a block for another image": one("SPACE_TO_DEPTH", [tensor(IMAGE)], tensor((1, 1, 1, 8)), {"block_size": 2}),
-    "crops for another rank": one(
-        "BATCH_TO_SPACE_ND", [tensor((4, 1, 1, 1)), constant([2, 2]), constant([[0, 0]])], tensor((1, 2, 2, 1))
+    "a block whose square is 0 in 32 bits": one_op(
+        "DEPTH_TO_SPACE", [tensor((1, 0, 0, 0))], [tensor((1, 0, 0, 1))], {"block_size": 65536}
     ),
-    "more axes of blocks than dimensions": one(
-        "SPACE_TO_BATCH_ND", [tensor((2,)), constant([1]), constant([[0, 0]])], tensor((2,))
+    "a block for another image": one_op("SPACE_TO_DEPTH", [tensor(IMAGE)], [tensor((1, 1, 1, 8))], {"block_size": 2}),
+    "crops for another rank": one_op(
+        "BATCH_TO_SPACE_ND", [tensor((4, 1, 1, 1)), constant([2, 2]), constant([[0, 0]])], [tensor((1, 2, 2, 1))]
     ),
-    "crops that add up to 0 in 32 bits": one(
-        "BATCH_TO_SPACE_ND",
-        [tensor((1, 2, 1)), constant([1]), constant([[-(2**31), -(2**31)]])],
-        tensor((1, 2, 1)),
+    "more axes of blocks than dimensions": one_op(
+        "SPACE_TO_BATCH_ND", [tensor((2,)), constant([1]), constant([[0, 0]])], [tensor((2,))]
     ),
-    "an order that names an axis twice": one("TRANSPOSE", [tensor((2, 2)), constant([1, -1])], tensor((2, 2))),
-    "an order of a longer tensor": one("TRANSPOSE", [tensor((2,)), constant([0, 1])], tensor((2, 1))),
-    "an output of another quantization": one(
-        "TRANSPOSE", [tensor((2,), "int8", Q), constant([0])], tensor((2,), "int8", OTHER)
+    "crops that add up to 0 in 32 bits": one_op(
+        "BATCH_TO_SPACE_ND", [tensor((1, 2, 1)), constant([1]), constant([[-(2**31), -(2**31)]])], [tensor((1, 2, 1))]
     ),
-    "a dropped dimension of 2": one("SQUEEZE", [tensor((1, 2))], tensor((1,)), {"squeeze_dims": [1]}),
-    "a squeezed tensor of another shape": one("SQUEEZE", [tensor((1, 2))], tensor((1, 2)), {"squeeze_dims": [0]}),
-    "a dimension that was not asked for": one("EXPAND_DIMS", [tensor((2,)), constant(0)], tensor((2, 1))),
-    "parts of two sizes": several(
-        "SPLIT", [constant(0), tensor((3,))], [tensor((2,)), tensor((1,))], {"num_splits": 2}
+    "an order that names an axis twice": one_op("TRANSPOSE", [tensor((2, 2)), constant([1, -1])], [tensor((2, 2))]),
+    "an order of a longer tensor": one_op("TRANSPOSE", [tensor((2,)), constant([0, 1])], [tensor((2, 1))]),
+    "an output of another quantization": one_op(
+        "TRANSPOSE", [tensor((2,), "int8", Q), constant([0])], [tensor((2,), "int8", OTHER)]
     ),
-    "parts of 1 and of 0": several(
+    "a dropped dimension of 2": one_op("SQUEEZE", [tensor((1, 2))], [tensor((1,))], {"squeeze_dims": [1]}),
+    "a squeezed tensor of another shape": one_op("SQUEEZE", [tensor((1, 2))], [tensor((1, 2))], {"squeeze_dims": [0]}),
+    "a dimension that was not asked for": one_op("EXPAND_DIMS", [tensor((2,)), constant(0)], [tensor((2, 1))]),
+    "parts of two sizes": one_op("SPLIT", [constant(0), tensor((3,))], [tensor((2,)), tensor((1,))], {"num_splits": 2}),
+    "parts of 1 and of 0": one_op(
         "SPLIT", [constant(0), tensor((1,))], [tensor((1,)), tensor((0,))], {"num_splits": 2}
     ),
-    "fewer outputs than parts": several("SPLIT", [constant(0), tensor((2,))], [tensor((2,))], {"num_splits": 2}),
-    "two sizes that are open": several(
+    "fewer outputs than parts": one_op("SPLIT", [constant(0), tensor((2,))], [tensor((2,))], {"num_splits": 2}),
+    "two sizes that are open": one_op(
         "SPLIT_V", [tensor((2,)), constant([-1, -1]), constant(0)], [tensor((1,)), tensor((1,))], {"num_splits": 2}
     ),
-    "a pack of two shapes": one("PACK", [tensor((2,)), tensor((1,))], tensor((2, 2)), {"values_count": 2, "axis": 0}),
-    "a pack into a longer tensor": one("PACK", [tensor((2,))], tensor((2, 2)), {"values_count": 1, "axis": 0}),
-    "an unpack that leaves a rest": several("UNPACK", [tensor((2, 2))], [tensor((2,))], {"num": 1, "axis": 0}),
-    "two values to pad with": one(
-        "PADV2", [tensor((1,)), constant([[1, 1]]), constant([1, 2], "float32")], tensor((3,))
+    "a pack of two shapes": one_op(
+        "PACK", [tensor((2,)), tensor((1,))], [tensor((2, 2))], {"values_count": 2, "axis": 0}
     ),
-    "paddings that add up to 0 in 32 bits": one(
-        "PADV2", [tensor((1,)), constant([[-(2**31), -(2**31)]]), constant(1, "float32")], tensor((1,))
+    "a pack into a longer tensor": one_op("PACK", [tensor((2,))], [tensor((2, 2))], {"values_count": 1, "axis": 0}),
+    "an unpack that leaves a rest": one_op("UNPACK", [tensor((2, 2))], [tensor((2,))], {"num": 1, "axis": 0}),
+    "two values to pad with": one_op(
+        "PADV2", [tensor((1,)), constant([[1, 1]]), constant([1, 2], "float32")], [tensor((3,))]
     ),
-    "a mirror wider than the tensor": one(
-        "MIRROR_PAD", [tensor((2,)), constant([[2, 0]])], tensor((4,)), {"mode": "REFLECT"}
+    "paddings that add up to 0 in 32 bits": one_op(
+        "PADV2", [tensor((1,)), constant([[-(2**31), -(2**31)]]), constant(1, "float32")], [tensor((1,))]
     ),
-    "a box that begins behind the end": one("SLICE", [tensor((2,)), constant([3]), constant([-1])], tensor((0,))),
-    "a box that ends behind the end": one(
-        "SLICE", [tensor((2,)), constant([2**62], "int64"), constant([1], "int64")], tensor((1,))
+    "a mirror wider than the tensor": one_op(
+        "MIRROR_PAD", [tensor((2,)), constant([[2, 0]])], [tensor((4,))], {"mode": "REFLECT"}
     ),
-    "an axis reversed twice": one("REVERSE_V2", [tensor((2, 2)), constant([0, -2])], tensor((2, 2))),
-    "an axis that does not exist": one("REVERSE_V2", [tensor((2, 2)), constant([2])], tensor((2, 2))),
-    "zeros of another shape": one("ZEROS_LIKE", [tensor((2, 2))], tensor((4,))),
-    "a shape of another length": one("SHAPE", [tensor((2, 2))], tensor((1,), "int32"), {"out_type": "int32"}),
-    "a shape in small numbers": one("SHAPE", [tensor((2, 2))], tensor((2,), "int8"), {"out_type": "int8"}),
-    "more than one value to fill with": one("FILL", [constant([2]), tensor((1,))], tensor((2,))),
-    "other dimensions than the output's": one("FILL", [constant([2**33 + 2], "int64"), tensor(())], tensor((2,))),
-    "a broadcast that takes a dimension away": one("BROADCAST_TO", [tensor((1, 2)), constant([2])], tensor((2,))),
-    "shapes that do not broadcast": one("BROADCAST_ARGS", [constant([2]), constant([3])], tensor((1,), "int32")),
-    "a result of another length": one("BROADCAST_ARGS", [constant([2]), constant([2])], tensor((2,), "int32")),
-    "an update larger than its tensor": one(
-        "DYNAMIC_UPDATE_SLICE", [tensor((2,)), tensor((3,)), constant([0])], tensor((2,))
+    "a box that begins behind the end": one_op("SLICE", [tensor((2,)), constant([3]), constant([-1])], [tensor((0,))]),
+    "a box that ends behind the end": one_op(
+        "SLICE", [tensor((2,)), constant([2**62], "int64"), constant([1], "int64")], [tensor((1,))]
     ),
-    "a start of another rank": one(
-        "DYNAMIC_UPDATE_SLICE", [tensor((2,)), tensor((1,)), constant([0, 0])], tensor((2,))
+    "an axis reversed twice": one_op("REVERSE_V2", [tensor((2, 2)), constant([0, -2])], [tensor((2, 2))]),
+    "an axis that does not exist": one_op("REVERSE_V2", [tensor((2, 2)), constant([2])], [tensor((2, 2))]),
+    "zeros of another shape": one_op("ZEROS_LIKE", [tensor((2, 2))], [tensor((4,))]),
+    "a shape of another length": one_op("SHAPE", [tensor((2, 2))], [tensor((1,), "int32")], {"out_type": "int32"}),
+    "a shape in small numbers": one_op("SHAPE", [tensor((2, 2))], [tensor((2,), "int8")], {"out_type": "int8"}),
+    "more than one value to fill with": one_op("FILL", [constant([2]), tensor((1,))], [tensor((2,))]),
+    "other dimensions than the output's": one_op("FILL", [constant([2**33 + 2], "int64"), tensor(())], [tensor((2,))]),
+    "a broadcast that takes a dimension away": one_op("BROADCAST_TO", [tensor((1, 2)), constant([2])], [tensor((2,))]),
+    "shapes that do not broadcast": one_op("BROADCAST_ARGS", [constant([2]), constant([3])], [tensor((1,), "int32")]),
+    "a result of another length": one_op("BROADCAST_ARGS", [constant([2]), constant([2])], [tensor((2,), "int32")]),
+    "an update larger than its tensor": one_op(
+        "DYNAMIC_UPDATE_SLICE", [tensor((2,)), tensor((3,)), constant([0])], [tensor((2,))]
     ),
-    "more coordinates than axes": one("GATHER_ND", [tensor((2,)), constant([[0, 0]])], tensor((1,))),
-    "a coordinate outside": one("GATHER_ND", [tensor((2, 2)), constant([[0, 2]])], tensor((1,))),
-    "a coordinate that is no vector": one("GATHER_ND", [tensor((2,)), constant(0)], tensor(())),
-    "a table without rows": one("EMBEDDING_LOOKUP", [constant([0]), tensor((2,))], tensor((1,))),
-    "a row outside": one("EMBEDDING_LOOKUP", [constant([2]), tensor((2, 1))], tensor((1, 1))),
-    "a table without a scale": one("EMBEDDING_LOOKUP", [constant([0]), tensor((2, 1), "int8")], tensor((1, 1))),
-    "scales along columns": one(
-        "EMBEDDING_LOOKUP",
-        [constant([0]), tensor((2, 2), "int8", Quant((0.5, 0.25), (0, 0), 1))],
-        tensor((1, 2)),
+    "a start of another rank": one_op(
+        "DYNAMIC_UPDATE_SLICE", [tensor((2,)), tensor((1,)), constant([0, 0])], [tensor((2,))]
     ),
-    "an image without columns": one(
-        "RESIZE_NEAREST_NEIGHBOR", [tensor((1, 2, 0, 1)), constant([2, 2])], tensor((1, 2, 2, 1))
+    "more coordinates than axes": one_op("GATHER_ND", [tensor((2,)), constant([[0, 0]])], [tensor((1,))]),
+    "a coordinate outside": one_op("GATHER_ND", [tensor((2, 2)), constant([[0, 2]])], [tensor((1,))]),
+    "a coordinate that is no vector": one_op("GATHER_ND", [tensor((2,)), constant(0)], [tensor(())]),
+    "a table without rows": one_op("EMBEDDING_LOOKUP", [constant([0]), tensor((2,))], [tensor((1,))]),
+    "a row outside": one_op("EMBEDDING_LOOKUP", [constant([2]), tensor((2, 1))], [tensor((1, 1))]),
+    "a table without a scale": one_op("EMBEDDING_LOOKUP", [constant([0]), tensor((2, 1), "int8")], [tensor((1, 1))]),
+    "scales along columns": one_op(
+        "EMBEDDING_LOOKUP", [constant([0]), tensor((2, 2), "int8", Quant((0.5, 0.25), (0, 0), 1))], [tensor((1, 2))]
     ),
-    "joined parts of another quantization": one(
-        "CONCATENATION", [tensor((2,), "int8", Q), tensor((2,), "int8", OTHER)], tensor((4,), "int8", Q), {"axis": 0}
+    "an image without columns": one_op(
+        "RESIZE_NEAREST_NEIGHBOR", [tensor((1, 2, 0, 1)), constant([2, 2])], [tensor((1, 2, 2, 1))]
     ),
-    "a joined part without quantization": one(
-        "CONCATENATION", [tensor((2,), "uint8", Q), tensor((2,), "uint8")], tensor((4,), "uint8", Q), {"axis": 0}
+    "joined parts of another quantization": one_op(
+        "CONCATENATION", [tensor((2,), "int8", Q), tensor((2,), "int8", OTHER)], [tensor((4,), "int8", Q)], {"axis": 0}
+    ),
+    "a joined part without quantization": one_op(
+        "CONCATENATION", [tensor((2,), "uint8", Q), tensor((2,), "uint8")], [tensor((4,), "uint8", Q)], {"axis": 0}
     ),
 }
 
@@ -272,22 +259,22 @@ X = np.arange(4, dtype=np.float32)
 #: why -> model, inputs that it must refuse, inputs that it takes afterwards
 INPUTS: dict[str, tuple[bytes, tuple[Array, ...], tuple[Array, ...]]] = {
     "an order that does not fit": (
-        one("TRANSPOSE", [tensor((2, 2)), tensor((2,), "int32")], tensor((2, 2))),
+        one_op("TRANSPOSE", [tensor((2, 2)), tensor((2,), "int32")], [tensor((2, 2))]),
         (X.reshape(2, 2), index([0, 0])),
         (X.reshape(2, 2), index([-1, 0])),
     ),
     "a box that sticks out": (
-        one("SLICE", [tensor((4,)), tensor((1,), "int32"), constant([2])], tensor((2,))),
+        one_op("SLICE", [tensor((4,)), tensor((1,), "int32"), constant([2])], [tensor((2,))]),
         (X, index([3])),
         (X, index([2])),
     ),
     "an axis along which parts are not equal": (
-        several("SPLIT", [tensor((), "int32"), tensor((1, 4))], [tensor((1, 2))] * 2, {"num_splits": 2}),
+        one_op("SPLIT", [tensor((), "int32"), tensor((1, 4))], [tensor((1, 2))] * 2, {"num_splits": 2}),
         (index(0), X.reshape(1, 4)),
         (index(-1), X.reshape(1, 4)),
     ),
     "sizes of other parts": (
-        several(
+        one_op(
             "SPLIT_V",
             [tensor((4,)), tensor((2,), "int32"), constant(0)],
             [tensor((1,)), tensor((3,))],
@@ -297,27 +284,29 @@ INPUTS: dict[str, tuple[bytes, tuple[Array, ...], tuple[Array, ...]]] = {
         (X, index([1, -1])),
     ),
     "blocks of another size": (
-        one("SPACE_TO_BATCH_ND", [tensor((1, 4, 1)), tensor((1,), "int32"), constant([[0, 0]])], tensor((2, 2, 1))),
+        one_op(
+            "SPACE_TO_BATCH_ND", [tensor((1, 4, 1)), tensor((1,), "int32"), constant([[0, 0]])], [tensor((2, 2, 1))]
+        ),
         (X.reshape(1, 4, 1), index([0])),
         (X.reshape(1, 4, 1), index([2])),
     ),
     "dimensions of another tensor": (
-        one("FILL", [tensor((1,), "int32"), tensor(())], tensor((2,))),
+        one_op("FILL", [tensor((1,), "int32"), tensor(())], [tensor((2,))]),
         (index([-2]), np.array(3, np.float32)),
         (index([2]), np.array(3, np.float32)),
     ),
     "an axis beyond the rank": (
-        one("EXPAND_DIMS", [tensor((4,)), tensor((), "int32")], tensor((1, 4))),
+        one_op("EXPAND_DIMS", [tensor((4,)), tensor((), "int32")], [tensor((1, 4))]),
         (X, index(2)),
         (X, index(-2)),
     ),
     "a coordinate beyond its axis": (
-        one("GATHER_ND", [tensor((2, 2)), tensor((1, 2), "int32")], tensor((1,))),
+        one_op("GATHER_ND", [tensor((2, 2)), tensor((1, 2), "int32")], [tensor((1,))]),
         (X.reshape(2, 2), index([[0, 2]])),
         (X.reshape(2, 2), index([[1, 1]])),
     ),
     "a row beyond the table": (
-        one("EMBEDDING_LOOKUP", [tensor((1,), "int32"), tensor((2, 2))], tensor((1, 2))),
+        one_op("EMBEDDING_LOOKUP", [tensor((1,), "int32"), tensor((2, 2))], [tensor((1, 2))]),
         (index([2]), X.reshape(2, 2)),
         (index([1]), X.reshape(2, 2)),
     ),

@@ -81,7 +81,7 @@ def overlap(boxes: Array, a: Number, b: Number) -> Number:
 
 
 @helper
-def highest(scores: Array, seen: Array, boxes: Number) -> Number:
+def highest(scores: Array, seen: Array, boxes: Number) -> np.int64:
     """Return the first box of the highest score, of those with seen >= 0; -1 where there is none."""
     best = np.int64(-1)
     for i in range(boxes):
