@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from opconform.harness.claims import Subject
+from opconform.harness.claims import Evidence, Subject
 from opconform.harness.isolate import connect
 from opconform.harness.registry import resolve
 
@@ -41,3 +41,14 @@ def trainer(subject: Callable[[str], Subject]) -> Callable[[str], Subject]:
 def boaster(subject: Callable[[str], Subject]) -> Callable[[str], Subject]:
     """Return the same for a class of tests/fakes/boasters.py."""
     return lambda name: subject(f"{FAKES / 'boasters.py'}:{name}")
+
+
+@pytest.fixture
+def refuted() -> Callable[[Evidence, str], None]:
+    """Return what holds that an ability was looked for and is not there, and that the evidence says why."""
+
+    def hold(evidence: Evidence, why: str) -> None:
+        assert evidence.value is False, evidence
+        assert why in evidence.why
+
+    return hold
