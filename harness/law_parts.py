@@ -38,12 +38,13 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Where a law does not hold: vector, index, and one line that says what was found."""
+    """Where a law does not hold: vector, index, and one line that says what was found; `kind` is the verdict's."""
 
     vector: int
     index: tuple[int, ...]
     error: float
     message: str
+    kind: str = "wrong-value"
 
 
 class NotApplicable(Exception):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from opconform.harness import coverage, events
-from opconform.harness.compare import Judge, judge, make_judge, tolerance_of
+from opconform.harness.compare import Judge, judge, make_judge, tolerance_of, unanswered
 from opconform.harness.encode import encode_case
 from opconform.harness.events import Line
 from opconform.harness.exact import diagnose, promised_family, run_twin
@@ -33,6 +33,8 @@ from opconform.harness.spec import Clause, Law, OpSpec
 
 #: Runs of the runtime under test that shrinking one new failure may cost.
 SHRINK_RUNS = 80
+#: Cases of a row that a runtime may leave unanswered before the rest is not asked: each costs a deadline.
+MOST_TIMEOUTS = 3
 #: Lines on which runtimes differ, per row: the first few say it all.
 MOST_AGREEMENTS = 3
 
@@ -72,6 +74,7 @@ class Tally:
     counts: Counter[str] = field(default_factory=Counter)
     laws: Counter[tuple[str, str]] = field(default_factory=Counter)
     seen: set[tuple[str, str, str, bool]] = field(default_factory=set)  # label, verdict, clause, whether it is known
+    timeouts: Counter[str] = field(default_factory=Counter)  # cases without an answer, but known ones, by label
     agreements: int = 0
 
 
@@ -92,12 +95,17 @@ def run_unit(spec: OpSpec, row: str, seats: Sequence[Seat], oracle: Oracle, tier
     if len(claiming) < len(seats):
         probe(spec, row, [seat for seat in seats if not claims(seat, spec.op, row)], oracle, seed, tally)
     for built in cases(spec, row, oracle.kernels[spec.op], tier, seed) if claiming else ():
-        run_case(spec, built, claiming, oracle, tier, tally)
-    for seat in claiming:
+        run_case(spec, built, _answering(claiming, tally), oracle, tier, tally)
+    for seat in _answering(claiming, tally):
         replay_known(spec, row, seat, oracle, tally)
     owed = any(seat.handle.manifest.rows for seat in claiming)
     tally.lines.append(dict(coverage.coverage_line(spec, row, tally.counts, owed)))
     return tally.lines
+
+
+def _answering(seats: Sequence[Seat], tally: Tally) -> list[Seat]:
+    """Return the runtimes that may be asked further cases of a row."""
+    return [seat for seat in seats if tally.timeouts[seat.label] < MOST_TIMEOUTS]
 
 
 def probe(spec: OpSpec, row: str, seats: Sequence[Seat], oracle: Oracle, seed: int, tally: Tally) -> None:
@@ -191,6 +199,10 @@ def record(
         return
     known = _known(seat, case, verdict)
     tally.lines.append(_line(seat, case, verdict, _expected(verdict, known), outcome, seconds) | _named(known))
+    tally.timeouts[seat.label] += verdict.kind == "timeout" and known is None
+    if tally.timeouts[seat.label] == MOST_TIMEOUTS:
+        text = f"{seat.label}: {MOST_TIMEOUTS} cases were not answered in time; it is asked no more of this row"
+        tally.lines.append({"kind": "note", "op": case.op, "row": case.row, "message": text})
     key = (seat.label, verdict.kind, verdict.clause, known is not None)
     if verdict.kind == "pass" or key in tally.seen:
         return
@@ -230,10 +242,10 @@ def _failure(
     known: Expectation | None,
     oracle: Oracle,
 ) -> Line:
-    """Shrink a new failure (known ones are not shrunk again) and describe it."""
+    """Shrink a new failure and describe it; known ones, and those that cost a deadline a run, stay as they are."""
     original = judged.case.id
     small, small_verdict = judged, verdict
-    if known is None and verdict.kind not in ("infra",):
+    if known is None and verdict.kind not in ("infra", "timeout"):
         small, small_verdict, outcome, model = _shrink(spec, seat, judged, verdict, oracle)
     line = _line(seat, small.case, small_verdict, _expected(verdict, known), outcome, 0.0)
     twin = oracle.twins.get(spec.op)
@@ -245,15 +257,18 @@ def _failure(
         and promised_family(spec, small.case.row)
     ):
         rounding = {name: events.number(share) for name, share in diagnose(small.case, twin, outcome.outputs).items()}
-    extra = {
-        "original": original,
-        "replay": f"opconform replay {small.case.id} --runtime {seat.handle.argument}",
+    extra = {"original": original, "rounding": rounding, **_reproduced(seat, small.case, model, known)}
+    return events.failure_line(line, small, outcome, small_verdict, extra)
+
+
+def _reproduced(seat: Seat, case: Case, model: bytes, known: Expectation | None) -> Line:
+    """Return how to see a failure again, and what is known of it."""
+    return {
+        "replay": f"opconform replay {case.id} --runtime {seat.handle.argument}",
         "model": events.model_text(model),
-        "rounding": rounding,
         "because": known.because if known else "",
         "issue": known.issue if known else "",
     }
-    return events.failure_line(line, small, outcome, small_verdict, extra)
 
 
 def _shrink(
@@ -323,7 +338,8 @@ def _try_law(spec: OpSpec, seat: Seat, law: Law, subject: Subject, model: bytes)
         if isinstance(outcome, Lost):
             raise NotApplicable  # it never reached the runtime: that says nothing of the law
         if not isinstance(outcome, Produced):
-            return Broken(-1, (), np.inf, f"the derived case is not answered: {outcome}")
+            missed = unanswered(outcome)
+            return Broken(-1, (), np.inf, f"the derived case is not answered: {missed.message}", missed.kind)
         runs.append(outcome.outputs)
     return check(subject, law.argument, runs)
 
@@ -335,7 +351,7 @@ def _record_law(spec: OpSpec, seat: Seat, judged: Judge, law: Law, broken: Broke
     else:
         where = f"{spec.file}:{law.clause.line} {label}" if law.clause.line > 1 else "every op"
         text = f"law {law.name} ({where}) does not hold: {broken.message}"
-        verdict = Verdict("wrong-value", label, broken.error, 0.0, "law", text, broken.vector, broken.index)
+        verdict = Verdict(broken.kind, label, broken.error, 0.0, "law", text, broken.vector, broken.index)
     known = _known(seat, judged.case, verdict)
     line = _line(seat, judged.case, verdict, _expected(verdict, known), None, 0.0) | _named(known) | {"law": law.name}
     tally.lines.append(line)
@@ -343,15 +359,8 @@ def _record_law(spec: OpSpec, seat: Seat, judged: Judge, law: Law, broken: Broke
     if verdict.kind != "pass" and key not in tally.seen:
         tally.seen.add(key)
         model = encode_case(spec, judged.case)
-        extra = {
-            "law": law.name,
-            "original": judged.case.id,
-            "replay": f"opconform replay {judged.case.id} --runtime {seat.handle.argument}",
-            "model": events.model_text(model),
-            "rounding": None,
-            "because": known.because if known else "",
-            "issue": known.issue if known else "",
-        }
+        told = {"law": law.name, "original": judged.case.id, "rounding": None}
+        extra = told | _reproduced(seat, judged.case, model, known)
         tally.lines.append(
             events.failure_line(line, judged, seat.executor.execute(model, judged.case.vectors), verdict, extra)
         )

@@ -8,10 +8,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from opconform.harness.generate.engine import TIERS
-from opconform.harness.model import Crashed, Declined, Infra, Rejected, TimedOut
+from opconform.harness.model import Crashed, Declined, Infra, Outcome, Rejected, TimedOut
 from opconform.harness.registry import UnknownRuntime
 from opconform.harness.runlog import LogError
 from opconform.harness.runner import NothingSelected, Result, Selection, run, select
@@ -159,6 +160,30 @@ def test_no_outcome_is_lost_and_each_is_unexpected_where_the_row_is_claimed(
     legal = [line for line in lines if line["kind"] == "case" and line["clause"] != "E1"]
     assert {line["verdict"] for line in legal} == {verdict}
     assert {line["expected"] for line in legal} == {False}
+
+
+def test_after_three_cases_without_an_answer_the_rest_of_a_row_is_not_asked(core: SimpleNamespace) -> None:
+    executor = core.executor(outcome=TimedOut(1.0))
+    lines = unit(core, [core.seat(executor)])
+    assert [line["verdict"] for line in lines if line["kind"] == "case"] == ["timeout"] * 3
+    assert executor.runs == 3, "what hangs is not shrunk: each run would cost the whole deadline"
+    (note,) = [line["message"] for line in lines if line["kind"] == "note"]
+    assert note.endswith("3 cases were not answered in time; it is asked no more of this row")
+
+
+def test_a_law_whose_case_crashes_the_runtime_is_a_crash_and_says_how(core: SimpleNamespace) -> None:
+    executor = core.executor(lambda vector: [np.abs(vector[0])])
+    answer = executor.execute
+
+    def dies_on_each_second(model: bytes, vectors: Sequence[Any]) -> Outcome:
+        outcome = answer(model, vectors)
+        return outcome if executor.runs % 2 else Crashed("SIGSEGV during OPEN")
+
+    executor.execute = dies_on_each_second
+    lines = unit(core, [core.seat(executor)])
+    laws = [line for line in lines if line["kind"] == "failure" and "law" in line]
+    assert {line["verdict"] for line in laws} == {"crash"}
+    assert all("the derived case is not answered: SIGSEGV during OPEN" in line["message"] for line in laws)
 
 
 def test_a_runtime_that_does_not_claim_a_row_is_tried_once_with_one_vector_and_fails_nothing(
