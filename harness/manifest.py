@@ -18,6 +18,7 @@ from opconform.targets.boards import target_names
 
 #: Among the targets of a runtime.yaml: every board that has a folder (docs/adding-a-target.md).
 BOARDS = "boards"
+VECTORS = ("all", "least")
 ARITHMETICS = ("unspecified", "double_rounding")
 _NAME = r"[A-Za-z0-9_.-]+"
 _LIMIT_KEYS = tuple(field.name for field in fields(Limit))
@@ -64,8 +65,9 @@ def check_manifest(manifest: Manifest) -> None:
         _check_texts(field, getattr(manifest, field))
     if not (manifest.targets or manifest.variants):
         raise ValueError("targets: none, at least one is needed, e.g. host")
-    if manifest.arithmetic not in ARITHMETICS:
-        raise ValueError(f"arithmetic: {manifest.arithmetic!r}, allowed are {' '.join(ARITHMETICS)}")
+    for field, allowed in (("arithmetic", ARITHMETICS), ("vectors", VECTORS)):
+        if getattr(manifest, field) not in allowed:
+            raise ValueError(f"{field}: {getattr(manifest, field)!r}, allowed are {' '.join(allowed)}")
     if not isinstance(manifest.limits, tuple | list):
         raise ValueError(f"limits: {manifest.limits!r}, want a tuple of limits")
     with _naming("limits"):
@@ -175,11 +177,14 @@ def _targets(place: _Place) -> tuple[str, ...]:
     return tuple(name for text in _texts(place) for name in (target_names() if text == BOARDS else (text,)))
 
 
-def _arithmetic(place: _Place) -> str:
-    name = _text(place)
-    if name not in ARITHMETICS:
-        raise place.fail(f"{name!r}, allowed are {' '.join(ARITHMETICS)}")
-    return name
+def _one_of(names: tuple[str, ...]) -> Callable[[_Place], str]:
+    def read(place: _Place) -> str:
+        name = _text(place)
+        if name not in names:
+            raise place.fail(f"{name!r}, allowed are {' '.join(names)}")
+        return name
+
+    return read
 
 
 def _limit(place: _Place) -> Limit:
@@ -220,10 +225,11 @@ _READERS: Mapping[str, Callable[[_Place], object]] = {
     "summary": _text,
     "targets": _targets,
     "variants": _texts,
-    "arithmetic": _arithmetic,
+    "arithmetic": _one_of(ARITHMETICS),
     "rows": _texts,
     "except_rows": _texts,
     "limits": _limits,
+    "vectors": _one_of(VECTORS),
     "claims": _claims,
     "default": _text,
     "distribution": _text,

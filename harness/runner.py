@@ -274,6 +274,7 @@ def _header(selection: Selection, handles: Sequence[Handle], specs: str) -> Line
                 "version": h.manifest.version,
                 "summary": h.manifest.summary,
                 "arithmetic": h.manifest.arithmetic,
+                "vectors": h.manifest.vectors,
             }
             for h in handles
         ],

@@ -46,8 +46,9 @@ class Manifest:
 
     `arithmetic` names the integer rounding family that the runtime promises bit for
     bit ("double_rounding"), or "unspecified" when it promises only the spec's bounds.
-    `rows` are globs over OP/row; `except_rows` take some out again. `claims` has a value for each claim of
-    claim_values.CLAIMS, a size as text ("100 KB"); empty, nothing is claimed.
+    `rows` are globs over OP/row; `except_rows` take some out again. `vectors` is "all" that the tier has for a case,
+    or the "least" by which a row still reaches the tier's floor, where each invocation is dear. `claims` has
+    a value for each claim of claim_values.CLAIMS, a size as text ("100 KB"); empty, nothing is claimed.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Manifest:
     rows: tuple[str, ...] = ("*",)
     except_rows: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
+    vectors: str = "all"
     claims: Mapping[str, object] = field(default_factory=dict)
     version: str = ""
 

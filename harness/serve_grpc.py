@@ -25,17 +25,15 @@ _STATUSES = (
 )
 
 
-class Errors(grpc.aio.ServerInterceptor):  # type: ignore[misc]
-    """Turns what a method raises into a status and one line."""
+class Guarded:
+    """A servicer whose methods turn what they raise into a status and one line; an interceptor would cost more."""
 
-    async def intercept_service(self, continuation: Any, details: Any) -> Any:
-        """Wrap the handler of a method."""
-        handler = await continuation(details)
-        if handler is None or handler.unary_unary is None:
-            return handler
-        return grpc.unary_unary_rpc_method_handler(
-            _guarded(handler.unary_unary), handler.request_deserializer, handler.response_serializer
-        )
+    def __init__(self, servicer: Any) -> None:
+        self._servicer = servicer
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a method of the servicer, guarded."""
+        return _guarded(getattr(self._servicer, name))
 
 
 def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -144,6 +142,6 @@ def grpc_server(host: str, port: int, most_bytes: int, plane: Any, repository: R
         ("grpc.max_send_message_length", -1),
         ("grpc.so_reuseport", 0),
     ]
-    server = grpc.aio.server(interceptors=(Errors(),), options=options)
-    add_GRPCInferenceServiceServicer_to_server(Servicer(plane, repository), server)
+    server = grpc.aio.server(options=options)
+    add_GRPCInferenceServiceServicer_to_server(Guarded(Servicer(plane, repository)), server)
     return server, server.add_insecure_port(f"{host}:{port}")

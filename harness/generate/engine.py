@@ -6,7 +6,7 @@ import math
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from opconform.harness.generate import structure
@@ -40,7 +40,11 @@ MOST_ROWS, LEAST_PART = 24, 6
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """How much a run does per row; `floor` is the least number of vectors judged per row and runtime."""
+    """How much a run does per row.
+
+    `floor` is the least number of vectors judged per row and runtime, `exhaustive` how many vectors of all values:
+    MOST_VECTORS stands for every one.
+    """
 
     name: str
     rounds: int  # times the pairwise rows are gone through
@@ -50,6 +54,7 @@ class Tier:
     laws: int  # cases that each law is tried on
     floor: int
     large: int = 1  # cases with long axes, which loops over vectors and unrolled ones need
+    exhaustive: int = MOST_VECTORS
 
 
 TIERS = {
@@ -57,6 +62,13 @@ TIERS = {
     "pr": Tier("pr", rounds=3, random=60, vectors=6, invalid=4, laws=8, floor=200, large=4),
     "nightly": Tier("nightly", rounds=10, random=1000, vectors=8, invalid=12, laws=60, floor=3000, large=40),
 }
+
+
+def sparing(spec: OpSpec, row: str, tier: Tier) -> Tier:
+    """Return a tier with as few vectors per case as its floor allows: the same structures, and each value class."""
+    planned = max(len(plans(spec, row)), LEAST) * tier.rounds + _draws(spec, tier)
+    vectors = min(math.ceil(tier.floor / planned), tier.vectors)
+    return replace(tier, vectors=vectors, exhaustive=vectors)
 
 
 def cases(spec: OpSpec, row: str, kernel: Kernel, tier: Tier, seed_: int) -> Iterator[Built]:
@@ -75,7 +87,7 @@ def first_case(spec: OpSpec, row: str, kernel: Kernel, seed_: int) -> Built | No
 
 
 def _all(spec: OpSpec, row: str, kernel: Kernel, tier: Tier, seed_: int) -> Iterator[Built]:
-    yield from _exhaustive(spec, row, kernel, seed_)
+    yield from _exhaustive(spec, row, kernel, tier, seed_)
     yield from _covering(spec, row, kernel, tier, seed_)
     yield from drawn_by_hypothesis(spec, row, kernel, tier, seed_)
     yield from large_cases(spec, row, kernel, tier.large, seed_)
@@ -108,7 +120,7 @@ def _most_elements(built: Built) -> int:
     return max((math.prod(tensor.shape) for tensor in tensors), default=0)
 
 
-def _exhaustive(spec: OpSpec, row: str, kernel: Kernel, seed_: int) -> Iterator[Built]:
+def _exhaustive(spec: OpSpec, row: str, kernel: Kernel, tier: Tier, seed_: int) -> Iterator[Built]:
     """Yield all values once; those of 8 bits once more where results lie on halves, with the first of all plans.
 
     Only there do rounding families differ on sums, and an activation would cut the halves below zero away.
@@ -116,10 +128,10 @@ def _exhaustive(spec: OpSpec, row: str, kernel: Kernel, seed_: int) -> Iterator[
     dtypes = [spec.types[row].get(name, "none") for name in spec.exhaustive]  # a row may lack the slot
     if not countable(dtypes):
         return
-    requests = [Request(EXHAUSTIVE, vectors=MOST_VECTORS)]
+    requests = [Request(EXHAUSTIVE, vectors=tier.exhaustive)]
     if "int16" not in dtypes and "ties" in classes_of(spec, row):
         plan = 0 if plans(spec, row) else None
-        requests.append(Request(EXHAUSTIVE, plan, MOST_VECTORS, "ties"))
+        requests.append(Request(EXHAUSTIVE, plan, tier.exhaustive, "ties"))
     for request in requests:
         built = attempt(spec, row, kernel, request, _stream(spec, row, seed_, 0))
         if built is not None:
@@ -140,8 +152,11 @@ def _covering(spec: OpSpec, row: str, kernel: Kernel, tier: Tier, seed_: int) ->
 
 
 def large_cases(spec: OpSpec, row: str, kernel: Kernel, count: int, seed_: int) -> Iterator[Built]:
-    """Yield cases with one tensor of structure.LARGE elements; none for an op whose sizes the spec settles."""
-    classes = classes_of(spec, row)
+    """Yield cases with one tensor of structure.LARGE elements; none for an op whose sizes the spec settles.
+
+    The first has special values where there are any, among ordinary ones: vector loops treat them in their own way.
+    """
+    classes = sorted(classes_of(spec, row), key="specials".__ne__)
     for number in range(count if structure.grows(spec) else 0):
         request = Request(vectors=LARGE_VECTORS, value_class=classes[number % len(classes)])
         stream = _stream(spec, row, seed_, 3, number)
@@ -194,6 +209,11 @@ def _strings(number: int, seed_: int) -> list[bytes]:
     return found
 
 
+def _draws(spec: OpSpec, tier: Tier) -> int:
+    """Return how many structures hypothesis draws for a row."""
+    return max(tier.random * MOST_ROWS // max(len(spec.rows), MOST_ROWS), tier.random // LEAST_PART)
+
+
 def drawn_by_hypothesis(
     spec: OpSpec, row: str, kernel: Kernel, tier: Tier, seed_: int, discards: Counter[str] | None = None
 ) -> list[Built]:
@@ -205,8 +225,7 @@ def drawn_by_hypothesis(
     """
     found: list[Built] = []
     classes = classes_of(spec, row)
-    number = max(tier.random * MOST_ROWS // max(len(spec.rows), MOST_ROWS), tier.random // LEAST_PART)
-    for data in _strings(number, zlib.crc32(f"{seed_}/{spec.op}/{row}".encode())):
+    for data in _strings(_draws(spec, tier), zlib.crc32(f"{seed_}/{spec.op}/{row}".encode())):
         request = Request(vectors=tier.vectors, value_class=classes[len(found) % len(classes)])
         try:
             found.append(build(spec, row, _decisions(data), kernel, request))

@@ -17,6 +17,11 @@ from opconform.runtimes.serving.http import Http, NotThere, ServerError
 from opconform.runtimes.serving.rest import Client, RestV1, RestV2, Signature
 from opconform.runtimes.serving.tensors import BadAnswer, Described
 
+#: Operators that remember an invocation, or call a graph that may hold such.
+_REMEMBERING = frozenset(
+    {"CALL_ONCE", "CUSTOM", "HASHTABLE", "IF", "VAR_HANDLE", "WHILE"}
+    | {"MULTINOMIAL", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM"}
+)
 #: Seconds in which a server has to take a connection.
 CONNECT_SECONDS = 5.0
 
@@ -50,6 +55,7 @@ class Serving:
         self._guest = bool(self._asked.host)  # one that leaves nothing behind; the own server ends with this process
         self._name = ""  # that models have on the server, one after the other
         self._only: bytes | None = None  # the model that ?model= was taken for
+        self._brought: tuple[bytes, Signature] | None = None  # the last one, as long as the own server holds it
 
     def describe(self) -> Manifest:
         """Return the name; targets and rows stand in runtime.yaml."""
@@ -85,7 +91,7 @@ class Serving:
         except ConnectionError:
             if self._asked.host:
                 raise
-        self._client = None  # the own server ended: the next model gets a new one
+        self._client = self._brought = None  # the own server ended: the next model gets a new one
         self.warm()
         return self._open(model)
 
@@ -96,8 +102,14 @@ class Serving:
             self._client, self._name = connect(self._address), f"opconform-{secrets.token_hex(8)}"
         if self._address.model:
             return self._take(self._client, self._address.model, model)
+        if self._brought is not None and self._brought[0] == model and forgets(model):
+            return ServingSession(self._client, self._name, self._brought[1], self._guest)
+        self._brought = None
         self._client.load(self._name, model)
-        return ServingSession(self._client, self._name, self._client.signature(self._name), self._guest)
+        signature = self._client.signature(self._name)
+        if not self._guest:
+            self._brought = (model, signature)
+        return ServingSession(self._client, self._name, signature, self._guest)
 
     def _take(self, client: Client, name: str, model: bytes) -> ServingSession:
         """Use a model that is there for the file it was made of, as far as its inputs and outputs tell."""
@@ -109,6 +121,15 @@ class Serving:
             raise Unsupported(f"the server has no model {name}: {error}") from error
         self._only = model
         return ServingSession(client, name, signature, loaded=False)
+
+
+def forgets(model: bytes) -> bool:
+    """Tell whether a model that was invoked answers as one that was just opened: it holds no state."""
+    try:
+        view = read_model(model, "")
+    except ModelError:
+        return False
+    return not view.variables and _REMEMBERING.isdisjoint(operation.op for operation in view.operations)
 
 
 def paired(signature: Signature, model: bytes, name: str) -> Signature:
