@@ -33,12 +33,16 @@ def text(page: str) -> str:
 
 
 def fenced(page: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", text(page), re.MULTILINE | re.DOTALL)
+    """Return the blocks of a language, with continued lines as one."""
+    found: list[str] = re.findall(rf"^```{language}\n(.*?)^```$", text(page), re.MULTILINE | re.DOTALL)
+    return [block.replace("\\\n", " ") for block in found]
 
 
 def commands() -> list[tuple[str, str]]:
-    """Return every line of a shell block, without comment and prompt, by page."""
+    """Return every line of a shell block, and every command of ours in a plain one, without comment, by page."""
     lines = [(page, line) for page in PAGES for block in fenced(page, "sh") for line in block.splitlines()]
+    plain = [(page, line) for page in PAGES for block in fenced(page, "") for line in block.splitlines()]
+    lines += [(page, line) for page, line in plain if line.startswith("opconform ")]
     return [(page, line.split(" #")[0].strip()) for page, line in lines if line.strip() and not line.startswith("#")]
 
 
