@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
@@ -94,8 +94,9 @@ def run_unit(spec: OpSpec, row: str, seats: Sequence[Seat], oracle: Oracle, tier
     claiming = [seat for seat in seats if claims(seat, spec.op, row)]
     if len(claiming) < len(seats):
         probe(spec, row, [seat for seat in seats if not claims(seat, spec.op, row)], oracle, seed, tally)
-    for share, some in shares(spec, row, claiming, tier):
-        for built in cases(spec, row, oracle.kernels[spec.op], share, seed):
+    for share, vectors in ((tier, "all"), (sparing(spec, row, tier), "least")):
+        some = [seat for seat in claiming if seat.handle.manifest.vectors == vectors]
+        for built in cases(spec, row, oracle.kernels[spec.op], share, seed) if some else ():
             run_case(spec, built, _answering(some, tally), oracle, share, tally)
     for seat in _answering(claiming, tally):
         replay_known(spec, row, seat, oracle, tally)
@@ -107,13 +108,6 @@ def run_unit(spec: OpSpec, row: str, seats: Sequence[Seat], oracle: Oracle, tier
 def _answering(seats: Sequence[Seat], tally: Tally) -> list[Seat]:
     """Return the runtimes that may be asked further cases of a row."""
     return [seat for seat in seats if tally.timeouts[seat.label] < MOST_TIMEOUTS]
-
-
-def shares(spec: OpSpec, row: str, seats: Sequence[Seat], tier: Tier) -> Iterator[tuple[Tier, list[Seat]]]:
-    """Yield who runs which cases: those of the tier, or those with the least vectors (`vectors` of a manifest)."""
-    for share, vectors in ((tier, "all"), (sparing(spec, row, tier), "least")):
-        if some := [seat for seat in seats if seat.handle.manifest.vectors == vectors]:
-            yield share, some
 
 
 def probe(spec: OpSpec, row: str, seats: Sequence[Seat], oracle: Oracle, seed: int, tally: Tally) -> None:
