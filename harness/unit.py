@@ -115,11 +115,10 @@ def probe(spec: OpSpec, row: str, seats: Sequence[Seat], oracle: Oracle, seed: i
     built = first_case(spec, row, oracle.kernels[spec.op], seed)
     if built is None:
         return
-    model = encode_case(spec, built.case)
     for seat in seats:
         why = limit_of(seat, built.case)
         if not why:
-            outcome = seat.executor.execute(model, built.case.vectors)
+            outcome = seat.executor.execute(encode_case(spec, built.case), built.case.vectors)
             passes = isinstance(outcome, Produced) and _passes(spec, built, outcome, seat, oracle)
             why = "passes without being claimed" if passes else "not claimed"
         tally.lines.append(_line(seat, built.case, Verdict("declined", message=why), why, None, 0.0))
