@@ -4,7 +4,7 @@
  *
  * The engine runs in a page. Playwright talks to Chromium over a pipe and answers every request of the page itself, so
  * nothing listens on a port and nothing is asked of a network. Frames go in and out of the page as base64. BYE ends the
- * page, and the next frame opens a fresh one; BYE without a page ends Chromium and this process.
+ * page, and the next frame loads a fresh one into the tab; BYE without a page ends Chromium and this process.
  */
 
 import {mkdtempSync, readFileSync, realpathSync, rmSync} from "node:fs";
@@ -58,37 +58,49 @@ function serve(route) {
   }
 }
 
-/** A fresh page with the engine, as a function that takes frames, and one that ends it. */
-async function openPage(context) {
-  const page = await context.newPage();
-  page.on("crash", () => fail("the tab of Chromium crashed"));
-  page.on("pageerror", failWith);
-  page.on("console", (message) => console.error(message.text()));
-  const session = await context.newCDPSession(page);
+/** Return the tab of Chromium, and its own protocol: what the page answers goes to standard output. */
+async function openTab(context) {
+  const [tab] = context.pages();
+  tab.on("crash", () => fail("the tab of Chromium crashed, here or a little later: its last answers are lost"));
+  tab.on("pageerror", failWith);
+  tab.on("console", (message) => console.error(message.text()));
+  const session = await context.newCDPSession(tab);
   await session.send("Runtime.enable");
   await session.send("Runtime.addBinding", {name: "answered"});
-  session.on("Runtime.bindingCalled", ({payload}) => send(Buffer.from(payload, "base64")));
+  session.on("Runtime.bindingCalled", ({payload}) => send(decoded(payload)));
+  return [tab, session];
+}
+
+/** The bytes of pieces of base64. */
+function decoded(pieces) {
+  return Buffer.concat(pieces.split(" ").map((piece) => Buffer.from(piece, "base64")));
+}
+
+/** Load a fresh page with the engine. */
+async function loadPage() {
   const [start, ...places] = [join(HERE, "page.html"), engine, packages].map((path) => pathToFileURL(path).pathname);
-  await page.goto(ORIGIN + start);
-  await page.evaluate((given) => globalThis.begin(...given), [...places, label, variant]);
-  const receive = (frames) => {
-    const texts = frames.map((frame) => Buffer.from(frame).toString("base64"));
-    const expression = `receive(${JSON.stringify(texts)})`;
-    session.send("Runtime.evaluate", {expression, silent: true}).catch(() => {}); // the tab crashed, and that is said
-  };
-  return {receive, close: () => page.close()};
+  await tab.goto(ORIGIN + start);
+  await tab.evaluate((given) => globalThis.begin(...given), [...places, label, variant]);
+}
+
+/** Give frames to the page. */
+function pass(frames) {
+  const texts = frames.map((frame) => Buffer.from(frame).toString("base64"));
+  const expression = `receive(${JSON.stringify(texts)})`;
+  session.send("Runtime.evaluate", {expression, silent: true}).catch(() => {}); // the tab crashed, and that is said
 }
 
 const context = await launch();
-let [page, ending] = [null, false];
+let [loaded, ending] = [false, false];
 context.on("close", () => ending || fail("Chromium ended"));
 await context.route("**", serve);
+const [tab, session] = await openTab(context);
 
 /** End the page, or, where there is none, Chromium and this process. */
 async function part(sequence) {
-  ending = !page;
-  await (page ?? context).close();
-  page = null;
+  ending = !loaded;
+  if (ending) await context.close();
+  loaded = false;
   send(encodeFrame(GONE, sequence));
   if (ending) process.exit(0);
 }
@@ -101,8 +113,9 @@ try {
     if (kind === BYE) {
       await part(sequence);
     } else if (frames.length) {
-      page ??= await openPage(context).catch((error) => fail(`the engine does not start in Chromium: ${error.message}`));
-      page.receive(frames);
+      if (!loaded) await loadPage().catch((error) => fail(`the engine does not start in Chromium: ${error.message}`));
+      loaded = true;
+      pass(frames);
     }
   }
 } catch (error) {

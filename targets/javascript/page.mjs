@@ -48,12 +48,24 @@ globalThis.begin = async (engine, packages, label, variant) => {
 
 /** Answer frames, given as base64, one after the other and after those that came before. */
 globalThis.receive = (frames) => {
-  done = frames.reduce((before, frame) => before.then(() => respond(frame)), done);
+  done = done.then(() => respond(frames));
 };
 
-async function respond(frame) {
-  const [answer] = await worker.answer(Uint8Array.from(atob(frame), (letter) => letter.charCodeAt(0)));
-  globalThis.answered(toBase64(answer));
+/** So many milliseconds an answer may wait for others: each call of `answered` costs as much as a small model. */
+const PATIENCE = 5;
+
+async function respond(frames) {
+  let [waiting, since] = [[], performance.now()];
+  const flush = () => {
+    globalThis.answered(waiting.join(" "));
+    [waiting, since] = [[], performance.now()];
+  };
+  for (const frame of frames) {
+    const [answer] = await worker.answer(Uint8Array.from(atob(frame), (letter) => letter.charCodeAt(0)));
+    waiting.push(toBase64(answer));
+    if (performance.now() - since > PATIENCE) flush();
+  }
+  if (waiting.length) flush();
 }
 
 /** `String.fromCharCode` takes so many arguments at once, and no more. */

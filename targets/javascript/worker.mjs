@@ -7,11 +7,12 @@ import * as wire from "./wire.mjs";
  *
  * An engine has a `name`, `open(bytes)`, `run(tensors)`, which returns tensors, and `close()`; each may return a promise.
  * What it refuses it throws as a WireError; any other error is a crash of the engine. After a trap of WebAssembly its
- * memory is not to be trusted: that error is passed on, and the worker ends with it.
+ * memory is not to be trusted: every later question is answered with that trap, until a fresh engine takes its place.
  */
 export class Worker {
   constructor(engine) {
     this.engine = engine;
+    this.trap = null;
   }
 
   /** The frame that answers a frame, and whether the worker ends with it. */
@@ -22,14 +23,15 @@ export class Worker {
       const [kind, payload] = await this.handle(frame);
       return [wire.encodeFrame(kind, frame.sequence, payload), kind === wire.GONE];
     } catch (error) {
-      if (error instanceof WebAssembly.RuntimeError) throw error;
-      const code = error instanceof wire.WireError ? error.code : wire.INTERNAL;
-      const payload = wire.encodeError(code, String(error?.message ?? error).split(/\s+/).join(" ").slice(0, 300));
+      if (error instanceof WebAssembly.RuntimeError) this.trap = error;
+      const [code, text] = error instanceof wire.WireError ? [error.code, error.message] : [wire.INTERNAL, String(error)];
+      const payload = wire.encodeError(code, text.split(/\s+/).join(" ").slice(0, 300));
       return [wire.encodeFrame(wire.ERROR, frame.sequence, payload), false];
     }
   }
 
   async handle({kind, payload}) {
+    if (this.trap && kind !== wire.BYE) throw this.trap;
     switch (kind) {
       case wire.HELLO: return [wire.READY, wire.encodeReady(this.engine.name)];
       case wire.OPEN: await this.engine.open(payload); return [wire.OPENED, wire.encodeOpened()];

@@ -107,7 +107,8 @@ def test_tensors_come_back_from_a_page_bit_for_bit(in_chromium: Launch) -> None:
 
 
 def test_a_tab_that_crashes_is_a_crash_and_the_next_case_runs(in_chromium: Launch, before: set[Path]) -> None:
-    executor = in_chromium(run="while (tensors.length > 1); return tensors;")
+    slow = "const end = performance.now() + 20; while (tensors.length > 1 || performance.now() < end); return tensors;"
+    executor = in_chromium(run=slow)
     assert executor.greet() == ""
     room = (rooms() - before).pop()
 
@@ -121,7 +122,8 @@ def test_a_tab_that_crashes_is_a_crash_and_the_next_case_runs(in_chromium: Launc
     killer.start()
     outcome = executor.execute(b"", [[ONES], [ONES, ONES]])
     killer.join()
-    assert outcome == Crashed("exited with status 1 during RUN of vector 1: the tab of Chromium crashed")
+    words = "the tab of Chromium crashed, here or a little later: its last answers are lost"
+    assert outcome == Crashed(f"exited with status 1 during RUN of vector 1: {words}")
     assert isinstance(executor.execute(b"", [[ONES]]), Produced)
     assert wait_until(lambda: not room.exists())
 
@@ -214,7 +216,13 @@ def test_a_page_reads_no_file_outside_its_folders(
     assert in_chromium(run=fetch % (secret, around)).execute(b"", [[ONES]]) == Rejected("not there")
 
 
-def test_a_trap_of_webassembly_ends_the_page_with_its_words(in_chromium: Launch) -> None:
-    executor = in_chromium(run="throw new WebAssembly.RuntimeError('memory access out of bounds');")
-    crash = executor.execute(b"", [[ONES]])
-    assert crash == Crashed("exited with status 1 during RUN of vector 0: RuntimeError: memory access out of bounds")
+def test_after_a_trap_of_webassembly_there_is_a_fresh_page_in_the_same_chromium(
+    in_chromium: Launch, before: set[Path]
+) -> None:
+    trap = "if (tensors.length > 1) throw new WebAssembly.RuntimeError('out');"
+    count = "globalThis.runs = (globalThis.runs ?? 0) + 1;"
+    executor = in_chromium(run=f"{count} {trap} return tensors.slice(globalThis.runs - 1);")
+    crash = executor.execute(b"", [[ONES, ONES], [ONES]])
+    assert crash == Crashed("internal error during RUN of vector 0: RuntimeError: out")
+    assert [len(outputs) for outputs in produced(executor, [[ONES]])] == [1]
+    assert len(rooms() - before) == 1
