@@ -60,19 +60,26 @@ KEYS: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 
 
+#: kind -> (key, whether it may be left out, what reads its value), worked out once: logs have many lines
+_CHECKS = {
+    kind: tuple((key, type(None) in getattr(hint, "__args__", ()), reader(hint)) for key, hint in keys.items())
+    for kind, keys in KEYS.items()
+}
+
+
 def fault(line: Mapping[str, Any]) -> str:
     """Return what keeps the harness from reading a line, as found and allowed; "" where nothing does."""
     kind = line.get("kind")
     if not isinstance(kind, str) or kind not in KEYS:
         return f"its kind is {kind!r:.60}; allowed: {', '.join(KEYS)}"
-    for key, hint in KEYS[kind].items():
-        optional = type(None) in getattr(hint, "__args__", ())
-        if optional and line.get(key) is None:
+    for key, optional, read in _CHECKS[kind]:
+        value = line.get(key)
+        if optional and value is None:
             continue
         if key not in line:
             return f"its {kind} line has no '{key}'"
         try:
-            reader(hint)(line[key])
+            read(value)
         except WrongType as error:
             return f"its {kind} line's '{key}': {error}"
     return ""

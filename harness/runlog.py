@@ -14,6 +14,7 @@ from opconform.harness.loglines import fault
 Line = Mapping[str, Any]
 #: Kinds of the last line of a row, and of a model: what stands before one is whole.
 LAST_OF_UNIT = ("coverage", "graph")
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 class LogError(InputError):
@@ -45,7 +46,7 @@ class LogWriter:
             return
         try:
             for line in lines:
-                self._file.write(json.dumps(line, separators=(",", ":")) + "\n")
+                self._file.write(_ENCODER.encode(line) + "\n")
             self._file.flush()
         except OSError as error:
             self._abandon()

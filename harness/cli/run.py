@@ -119,6 +119,7 @@ class View:
     """Shows progress on a terminal, plain lines elsewhere, and what failed as it comes."""
 
     def __init__(self, out: Console, rows: int) -> None:
+        """Show that `rows` rows are worked on; 0: that they are only read, which needs no progress."""
         self._out, self._rows, self._done, self._cases = out, rows, 0, 0
         self._started = self._said = time.monotonic()
         self._verdicts: Counter[tuple[str, str]] = Counter()
@@ -158,7 +159,7 @@ class View:
         self._done += 1
         rate = self._cases / max(time.monotonic() - self._started, 1e-9)
         self._progress.update(self._task, completed=self._done, rate=f"{rate:,.0f} cases/s  {name}")
-        if not self._out.is_terminal and time.monotonic() - self._said > 10:
+        if self._rows and not self._out.is_terminal and time.monotonic() - self._said > 10:
             self._said = time.monotonic()
             print(f"{self._done}/{self._rows} rows, {self._cases} cases, {rate:,.0f} cases/s", file=sys.stderr)
 

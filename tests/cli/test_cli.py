@@ -11,12 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from opconform.harness.cli.commands import COMMANDS
 from opconform.harness.runner import Selection, run
-
-COMMANDS = (
-    "run", "conformance", "replay", "report", "diff", "list", "show", "size", "smoke", "expect", "lint", "schema",
-    "new", "model",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
