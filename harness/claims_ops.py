@@ -13,7 +13,7 @@ from opconform.harness.expectations import explain
 from opconform.harness.generate.cases import Built
 from opconform.harness.generate.engine import TIERS, cases
 from opconform.harness.isolate import Executor
-from opconform.harness.model import Array, Declined, Outcome, TimedOut
+from opconform.harness.model import Array, Declined, Outcome, Rejected, TimedOut
 from opconform.harness.registry import claims_row
 from opconform.harness.runner import expectations_of, load_oracle
 from opconform.harness.spec import OpSpec
@@ -22,8 +22,9 @@ from opconform.harness.unit import Oracle, Seat, prepare
 from opconform.reports.lines import CaseLine, place
 from opconform.reports.log import read
 
-#: Legal cases of a row that must not be wrong, and of which one at least must be right.
-CASES = 4
+#: Legal cases of a row of which none may be wrong, and one at least must be right; and how many are asked until there
+#: are so many, since some are refused, or wrong in a way that is known.
+CASES, ASKED = 4, 8
 SEED = 0
 #: Models without an answer in time after which a runtime is asked no more.
 SILENCES = 3
@@ -77,8 +78,10 @@ def _of_run(subject: Subject) -> Evidence:
         ]
     finally:
         executor.close()
-    source = f"a quick run: the first {CASES} legal cases of each row of {len(specs)} specs, seed {SEED}"
-    found = _evidence(working, specs, source)
+    source = (
+        f"a quick run: up to {CASES} of the first {ASKED} legal cases of each row of {len(specs)} specs, seed {SEED}"
+    )
+    found = _evidence(working, specs, f"a quick run: {words}, seed {SEED}")
     return found if executor.listens else replace(found, why=f"stopped: {SILENCES} models got no answer; {found.why}")
 
 
@@ -89,15 +92,16 @@ def _rows(seat: Seat, spec: OpSpec) -> Sequence[str]:
 
 def _works(seat: Seat, oracle: Oracle, spec: OpSpec, row: str) -> bool:
     generated = cases(spec, row, oracle.kernels[spec.op], TIERS["smoke"], SEED)
-    legal = islice((built for built in generated if not built.case.violates), CASES)
-    found = [_passes(seat, oracle, spec, built) for built in legal]
-    return True in found and False not in found
+    legal = islice((built for built in generated if not built.case.violates), ASKED)
+    judged = (passes for built in legal if (passes := _passes(seat, oracle, spec, built)) is not None)
+    found = list(islice(judged, CASES))
+    return bool(found) and all(found)
 
 
 def _passes(seat: Seat, oracle: Oracle, spec: OpSpec, built: Built) -> bool | None:
-    """Tell whether a case passes; None where it is declined, or wrong in a way that is known of the runtime."""
+    """Tell whether a case passes; None where it is refused, or wrong in a way that is known of the runtime."""
     outcome = seat.executor.execute(encode_case(spec, built.case), built.case.vectors)
-    if isinstance(outcome, Declined):
+    if isinstance(outcome, Declined | Rejected):
         return None
     handle = seat.handle
     verdict = judge(prepare(spec, built, oracle), outcome, handle.manifest.arithmetic)

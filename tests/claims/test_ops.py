@@ -38,6 +38,11 @@ def test_operators_that_are_refused_do_not_count(subject: Subjects) -> None:
 
 
 @pytest.mark.usefixtures("few")
+def test_operators_count_whose_models_are_refused_now_and_then_and_right_else(boaster: Subjects) -> None:
+    assert check_ops(boaster("Choosy")).value == 3
+
+
+@pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("fake", ["always_wrong", "crashes", "declines"])
 def test_operators_that_are_wrong_or_die_do_not_count(subject: Subjects, fake: str) -> None:
     assert check_ops(subject(f"{FAKES}:{fake}")).value == 0

@@ -85,6 +85,20 @@ class ManyOps(Modest):
     boasts: ClassVar[dict[str, object]] = {"ops": 500}
 
 
+class Choosy(Modest):
+    """It refuses every other legal model."""
+
+    def __init__(self, at: str = "") -> None:
+        super().__init__(at)
+        self._asked = 0
+
+    def open(self, model: bytes) -> Session:
+        self._asked += 1
+        if self._asked % 2:
+            raise InvalidModel("not this one")
+        return super().open(model)
+
+
 class WrongInt8(Modest):
     """Its int8 results are one quantum too large, which no bound of rounding explains."""
 
