@@ -78,9 +78,7 @@ def _of_run(subject: Subject) -> Evidence:
         ]
     finally:
         executor.close()
-    source = (
-        f"a quick run: up to {CASES} of the first {ASKED} legal cases of each row of {len(specs)} specs, seed {SEED}"
-    )
+    words = f"up to {CASES} of the first {ASKED} legal cases of each row of {len(specs)} specs"
     found = _evidence(working, specs, f"a quick run: {words}, seed {SEED}")
     return found if executor.listens else replace(found, why=f"stopped: {SILENCES} models got no answer; {found.why}")
 
