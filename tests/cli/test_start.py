@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import entry_points
 
 import pytest
 
@@ -43,3 +44,8 @@ def test_the_process_of_a_runtime_has_neither_generator_nor_command_line(runtime
 
 def test_a_process_of_a_crew_has_no_command_line() -> None:
     assert not {"typer", "rich"} & imported("import opconform.harness.runner")
+
+
+def test_the_program_itself_imports_no_command_line_before_it_is_called() -> None:
+    (program,) = entry_points(group="console_scripts", name="opconform")
+    assert not {"typer", "opconform.harness.cli"} & imported(f"import {program.module}")
