@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,9 @@ from opconform.harness.flatmodel import Graph, Node, TensorDef, write_model
 from opconform.harness.isolate import InProcess, connect
 from opconform.harness.model import Crashed, Declined, Infra, Lost, Produced, Rejected
 from opconform.harness.runtime import RuntimeFailure, Unavailable
-from opconform.runtimes.serving import Serving
+from opconform.runtimes.serving import Serving, local
 from opconform.runtimes.serving.address import Address, BadAddress, parse_address
+from opconform.runtimes.serving.client import forgets
 
 SLOTS = {"inputs": [("a", "FP32", [2]), ("b", "FP32", [2])], "outputs": [("y", "FP32", [2])]}
 A, B = np.array([1, 2], np.float32), np.array([0.5, -0.0], np.float32)
@@ -141,6 +143,35 @@ def test_a_model_is_brought_invoked_and_taken_away(scheme: str, serve: Callable[
     first, last = told.asked[0], told.asked[-1]
     assert base64.b64decode(json.loads(first[1])["parameters"]["file:1/model.tflite"]) == add_model()
     assert (first[0].rpartition("/")[2], last[0].rpartition("/")[2]) == ("load", "unload")
+
+
+def remembering_model() -> bytes:
+    parts = (
+        TensorDef("a", "float32", (2,)),
+        TensorDef("b", "float32", (2,), variable=True),
+        TensorDef("y", "float32", (2,)),
+    )
+    return write_model([Graph(parts, (Node("ADD", (0, 1), (2,)),), (0, 1), (2,))])
+
+
+@pytest.mark.parametrize(("model", "loads"), [(add_model(), 3), (remembering_model(), 4)])
+def test_the_own_server_is_brought_a_model_anew_where_it_holds_another_or_the_model_holds_state(
+    model: bytes, loads: int, serve: Callable[[Told], Told], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = serve(Told(adds_binary))
+    monkeypatch.setattr(local, "start", lambda: SimpleNamespace(address=lambda asked: parse_address(told.url)))
+    executor = InProcess(Serving("v2-binary"))
+    for given in (model, model, add_model() + b"\0", model):
+        assert isinstance(executor.execute(given, [(A, B)]), Produced)
+    assert sum(path.endswith("/load") for path, _ in told.asked) == loads
+
+
+@pytest.mark.parametrize("op", ["CALL_ONCE", "CUSTOM", "VAR_HANDLE", "WHILE"])
+def test_a_model_whose_operator_remembers_holds_state(op: str) -> None:
+    tensors = (TensorDef("y", "float32", (2,)),)
+    assert not forgets(write_model([Graph(tensors, (Node(op, (), (0,)),), (), (0,))]))
+    assert not forgets(b"no model")
+    assert forgets(add_model())
 
 
 def test_the_row_format_of_v1_sends_instances(serve: Callable[[Told], Told]) -> None:
