@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from opconform import __version__
-from opconform.harness import costs, crew, events, models_unit
-from opconform.harness.crew_ray import distributed
+from opconform.harness import costs, crew, crew_ray, events, models_unit
 from opconform.harness.errors import InfrastructureError, InputError
 from opconform.harness.expectations import Expectation, load_expectations
 from opconform.harness.generate.engine import TIERS, Tier
@@ -111,6 +110,8 @@ def run(selection: Selection, log: Path | None, resume: bool = False, progress: 
     """
     started = time.perf_counter()
     cast = _cast(selection)
+    if selection.engine == "ray":
+        crew_ray.connect(selection.address)  # before a log is begun that nobody could fill
     header = _header(selection, cast.handles, specs_hash(selection.folder))
     kept, old = taken_up(log, header) if resume and log is not None else (0, [])
     writer, totals, report = LogWriter(log), Totals(), progress or _silent
@@ -350,7 +351,7 @@ def _units(
     """Yield the lines of every row in the order of the pairs, whoever works on them."""
     make = partial(Bench, selection, sources, turns)
     if selection.engine == "ray":
-        return distributed(pairs, make, selection.jobs, selection.address)
+        return crew_ray.distributed(pairs, make, selection.jobs, selection.address)
     if selection.jobs <= 1 or len(pairs) < 2:
         return crew.alone(pairs, make)
     return crew.together(pairs, make, selection.jobs)
