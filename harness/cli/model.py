@@ -69,7 +69,10 @@ def model(
         ran = execute({label: seat.executor for label, seat in seats.items()}, view, fed)
         oracle = load_oracle()
         steps = steps_of(view, load_all())
-        subject = Subject(file.name, view, steps, tuple(fed), None, run_whole(view, steps, oracle, fed))
+        # Where nobody answers there is nothing to judge, and a damaged file may cost the reference minutes.
+        answered = any(r.outputs is not None for r in ran)
+        right = run_whole(view, steps, oracle, fed) if answered else ""
+        subject = Subject(file.name, view, steps, tuple(fed), None, right)
         if isinstance(subject.right, str):
             found = _compared(ran, view, seats, fed)
         else:
@@ -175,7 +178,7 @@ def _print(file: Path, view: ModelView, rows: Sequence[Mapping[str, Any]], right
     out = wide_console()
     ops = sorted({o.op for o in view.operations})
     out.print(f"{file}: {len(view.data)} bytes, {len(view.operations)} operators ({', '.join(ops)})", markup=False)
-    if isinstance(right, str):
+    if isinstance(right, str) and right:
         out.print(f"compared with the first runtime, as the reference cannot run it: {right}", markup=False)
     headers = ("outcome", "difference", "arena", "instructions", "stack", "flash", "seconds")
     table = Table(*(Column(name, no_wrap=True) for name in ("runtime", *headers)), box=None)
