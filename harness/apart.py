@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar, cast
 
 from opconform.harness.runtime import RuntimeFailure
@@ -21,28 +23,38 @@ def apart(function: Callable[..., Result], *arguments: object, seconds: float = 
 
     Raises what the function raises, and Lost where its process dies or does not answer within `seconds`.
     """
+    with staying(function, *arguments, seconds=seconds) as result:
+        return result
+
+
+@contextmanager
+def staying(function: Callable[..., Result], *arguments: object, seconds: float = 300.0) -> Iterator[Result]:
+    """Give what apart returns to a block, and end the process with it: others may need it that work with it."""
     context = multiprocessing.get_context("spawn")
-    near, far = context.Pipe(duplex=False)
+    near, far = context.Pipe()
     process = context.Process(target=_answer, args=(far, function, arguments), daemon=True)
     process.start()
     far.close()
     try:
-        result: Any = _received(near, seconds)
-    except EOFError as error:
-        process.join(5.0)
-        raise Lost(f"its process ended with status {process.exitcode}") from error
+        result: Any = _received(near, process, seconds)
+        if isinstance(result, Exception):
+            raise result
+        yield cast(Result, result)
     finally:
         process.kill()
         process.join()
-    if isinstance(result, Exception):
-        raise result
-    return cast(Result, result)
+        near.close()
 
 
-def _received(near: Connection, seconds: float) -> Any:
+def _received(near: Connection[Any, Any], process: BaseProcess, seconds: float) -> Any:
+    """Return what the process sends. Raises Lost."""
     if not near.poll(seconds):
         raise Lost(f"its process gave no answer within {seconds:g} s")
-    return near.recv()
+    try:
+        return near.recv()
+    except (EOFError, ConnectionError) as error:
+        process.join(5.0)
+        raise Lost(f"its process ended with status {process.exitcode}") from error
 
 
 def _answer(far: Connection, function: Callable[..., object], arguments: tuple[object, ...]) -> None:
@@ -50,6 +62,8 @@ def _answer(far: Connection, function: Callable[..., object], arguments: tuple[o
         far.send(function(*arguments))
     except Exception as error:
         far.send(_portable(error))
+    with suppress(EOFError, OSError):
+        far.recv()  # until it is ended from the other side
 
 
 def _portable(error: Exception) -> Exception:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from opconform.harness.apart import apart
+from opconform.harness.apart import apart, staying
 from opconform.harness.claims import Evidence, Subject
 from opconform.harness.model import Array
 from opconform.harness.registry import resolve
@@ -169,9 +170,10 @@ def _unshared(error: float, alone: float) -> str:
 
 def _shared(source: str, weights: Weights, parts: Sequence[Batch]) -> list[Answer]:
     addresses = tuple(f"127.0.0.1:{port}" for port in _free_ports(len(parts)))
-    with ThreadPoolExecutor(len(parts)) as pool:
-        calls = [pool.submit(apart, _share, source, addresses, task, weights, part) for task, part in enumerate(parts)]
-        return [call.result() for call in calls]
+    with ExitStack() as stack, ThreadPoolExecutor(len(parts)) as pool:
+        processes = [staying(_share, source, addresses, task, weights, part) for task, part in enumerate(parts)]
+        calls = [pool.submit(stack.enter_context, process) for process in processes]
+        return [call.result() for call in calls]  # no process ends while another may still ask it
 
 
 def _share(source: str, addresses: Sequence[str], task: int, weights: Weights, batch: Batch) -> Answer:

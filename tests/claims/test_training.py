@@ -52,8 +52,9 @@ def test_a_runtime_without_a_trainer_does_not_train(subject: Subjects) -> None:
     assert check_distributed_compute(subject("lite")).value is False
 
 
-def test_processes_that_share_a_batch_get_the_gradients_of_all_of_it(trainer: Subjects) -> None:
-    evidence = check_distributed_compute(trainer("Right"))
+@pytest.mark.parametrize("name", ["Right", "Lingers"])
+def test_processes_that_share_a_batch_get_the_gradients_of_all_of_it(trainer: Subjects, name: str) -> None:
+    evidence = check_distributed_compute(trainer(name))
     assert evidence.value is True, evidence
     assert "loopback" in evidence.source
 

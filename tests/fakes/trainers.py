@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 from multiprocessing.connection import Client, Connection, Listener
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -148,3 +149,28 @@ class Alone(Right):
 
     def distributed_trainer(self, addresses: Sequence[str], task: int) -> Backward:
         return Backward()
+
+
+class Mutual(Shared):
+    """Process 1 asks process 0 once more when it has been answered: it needs that one to be there still."""
+
+    def gradients(self, weights: Sequence[Array], x: Array, labels: Array) -> Answer:
+        found = super().gradients(weights, x, labels)
+        if self._first:
+            Thread(target=self._reassure, daemon=True).start()
+        else:
+            time.sleep(1.0)
+            self._ends[0].send("still there?")
+            self._ends[0].recv()
+        return found
+
+    def _reassure(self) -> None:
+        for end in self._ends:
+            end.send(end.recv())
+
+
+class Lingers(Right):
+    """It trains with others by processes that need each other to the end."""
+
+    def distributed_trainer(self, addresses: Sequence[str], task: int) -> Backward:
+        return Mutual(addresses, task)
