@@ -15,7 +15,9 @@ from rich.console import Console
 
 from opconform.harness.errors import InfrastructureError, InputError
 
-_STOPPED = "interrupted; a log (--log) is kept and says that it is incomplete: go on with --resume"
+_STOPPED = (
+    "interrupted; a log (--log) is kept and says that it is incomplete: run goes on with --resume, merge begins anew"
+)
 AS_EXPECTED, DEVIATIONS, BAD_INPUT, INFRASTRUCTURE, INTERRUPTED = 0, 1, 2, 3, 130
 
 # Newer typers bring their own click, older ones use the package: only the class hierarchy is the same.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +188,24 @@ def test_merging_overwrites_no_part(parts: list[Path], tmp_path: Path, link: boo
     with pytest.raises(LogError, match="is one of the parts, which would be overwritten; give another --log"):
         merge(parts, log)
     assert parts[0].read_bytes() == before
+
+
+def test_a_merge_that_is_stopped_leaves_an_incomplete_log_and_whole_parts(
+    whole: Path, parts: list[Path], tmp_path: Path
+) -> None:
+    before = [part.read_bytes() for part in parts]
+    merged = tmp_path / "merged.jsonl"
+
+    def stopped(line: Mapping[str, Any]) -> None:
+        if line["kind"] == "coverage":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        merge(parts, merged, stopped)
+    assert "footer" not in {json.loads(line)["kind"] for line in merged.read_text().splitlines()}
+    assert [part.read_bytes() for part in parts] == before
+    merge(parts, merged)
+    assert without_times(merged) == without_times(whole)
 
 
 def test_a_missing_part_is_named(parts: list[Path], tmp_path: Path) -> None:
