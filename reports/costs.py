@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from opconform.reports.lines import Cost
@@ -19,6 +19,24 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "arena": ("Arena", "bytes"),
     "instructions": ("Instructions", ""),
 }
+
+
+#: meter of a case line -> what it is called, and its unit
+METERS: Mapping[str, tuple[str, str]] = {
+    **{name: METRICS[name] for name in ("stack", "scratch", "arena")},
+    "arena-touched": ("Arena touched", "bytes"),
+    "instructions": METRICS["instructions"],
+    "loads": ("Loads", ""),
+    "model-loads": ("Loads of the model", ""),
+    "stores": ("Stores", ""),
+}
+
+
+def metered(names: Iterable[str]) -> Mapping[str, tuple[str, str]]:
+    """Return the words and unit of each meter that was found, in the order of METERS; others follow as they are."""
+    found = dict.fromkeys(names)
+    known = {name: words for name, words in METERS.items() if name in found}
+    return known | {name: (name, "") for name in found if name not in known}
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,11 +133,12 @@ def _per_runtime(found: Cells) -> Mapping[str, summary.Cell]:
 
 def _op(log: Log, found: Cells, op: str) -> Mapping[str, Any]:
     """Return what an op's page shows; `log` and `found` hold that op alone."""
-    spec = next(iter(log.specs), None)
+    spec, meters = next(iter(log.specs), None), _meters(found)
     columns = summary.runtimes(log)
     return {
         "op": op,
         "spec": spec,
+        "glances": views.glances(op, columns, found),
         "rows": views.row_views(op, summary.rows(log)[op], columns, found),
         "counterexamples": [views.counterexample(line, spec, log.agreements) for line in views.sound(log.failures)],
         "clauses": views.clause_views(spec, log),
@@ -147,7 +148,8 @@ def _op(log: Log, found: Cells, op: str) -> Mapping[str, Any]:
         "columns": [where for where in columns if any(where == ran for _, _, ran in found)],
         "agreements": log.agreements,
         "costs": [(cost.target, {key: costs.figure(cost, key) for key in costs.METRICS}) for cost in log.costs],
-        "meters": _meters(found),
+        "meters": meters,
+        "metered": costs.metered(name for found in meters.values() for name in found),
     }
 
 

@@ -262,6 +262,22 @@ def row_views(op: str, rows: Sequence[str], columns: Sequence[str], found: Cells
     return tuple(_row_view(row, [(c, found[op, row, c]) for c in columns if (op, row, c) in found]) for row in rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """An op on one runtime: the cell of all its rows, and how many of them the runtime takes."""
+
+    where: str
+    cell: Cell
+    taken: int
+
+
+def glances(op: str, columns: Sequence[str], found: Cells) -> tuple[Glance, ...]:
+    """Return what an op is on each runtime that ran it."""
+    whole = summary.folded(found)
+    taken = Counter(where for (_, _, where), cell in found.items() if cell.status != "unsupported")
+    return tuple(Glance(where, whole[op, where], taken[where]) for where in columns if (op, where) in whole)
+
+
 def _row_view(row: str, cells: Sequence[tuple[str, Cell]]) -> RowView:
     drawn = [(where, cell) for where, cell in cells if cell.histogram]
     shared = bins([cell.histogram for _, cell in drawn])

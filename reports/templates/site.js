@@ -55,7 +55,7 @@
   all("table.costs").forEach((table) => all("thead th", table).forEach((head, column) => {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = head.textContent;
+    button.append(...head.childNodes);
     head.replaceChildren(button);
     button.addEventListener("click", () => {
       const up = head.hasAttribute("aria-sort") ? head.getAttribute("aria-sort") !== "ascending" : column === 0;
@@ -85,7 +85,7 @@
 
   const reveal = () => {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    const folded = target && target.closest("details:not([open])");
+    const folded = target && (target.closest("details:not([open])") || target.querySelector(":scope > details:not([open])"));
     if (folded) {
       folded.open = true;
       target.scrollIntoView();

@@ -58,6 +58,11 @@ class Page(HTMLParser):
             self.words += data
 
 
+def spaced(part: str) -> str:
+    """Return the words of a part of a page, those of two elements apart."""
+    return " ".join(re.sub(r"<[^>]+>", " ", part).split())
+
+
 @pytest.fixture(scope="module")
 def site(log: Log) -> Mapping[str, bytes]:
     return html.site(log)
@@ -140,6 +145,32 @@ def test_an_op_page_holds_the_whole_counterexample(pages: Mapping[str, Page]) ->
         assert expected in words or expected in words.replace("37+2worst", "37 +2 worst").replace("3537", "35 37"), (
             expected
         )
+
+
+def test_an_op_page_says_first_what_is_wrong_then_what_each_runtime_takes_and_costs(site: Mapping[str, bytes]) -> None:
+    page = site["op/CONV_2D.html"].decode()
+    titles = ["Counterexamples", "At a glance", "Costs", "Rows", "Known deviations", "Errors in quanta", "Clauses"]
+    assert re.findall(r"<h2[^>]*>([^<]+)", page)[: len(titles)] == titles
+    section = page[page.index('id="glance"') : page.index('id="costs"')]
+    told = next(row for row in section.split("</tr>") if "cortex-m4" in row)
+    assert spaced(told) == "micro @cortex-m4 ✗ wrong-value , unexpected 3 of 3 176 200 % pass 21, wrong-value 1"
+
+
+def test_a_known_deviation_is_folded_below_its_reason(site: Mapping[str, bytes]) -> None:
+    page = site["op/CONV_2D.html"].decode()
+    known = page[page.index('id="known"') : page.index('id="errors"')]
+    assert known.count("<article") == 1
+    assert len(re.findall(r"<article[^>]*>\s*<details><summary>", known)) == 1
+    assert "XNNPACK rescales in float" in known[: known.index("</summary>")]
+    assert "<details" not in page[page.index('id="counterexamples"') : page.index("What the spec says")]
+
+
+def test_meters_of_cases_are_a_table_with_units(make: SimpleNamespace) -> None:
+    found = {"stack": 96, "model-loads": 7, "own-meter": 5}
+    line = make.case("ADD", "int8", "micro", "cortex-m4", meters=found)
+    page = html.site(make.log(make.header(), line, make.footer()))["op/ADD.html"].decode()
+    table = page[page.index("any case showed.") : page.index('id="rows"')]
+    assert "Runtime Stack bytes Loads of the model own-meter micro @cortex-m4 96 7 5" in spaced(table)
 
 
 def test_a_clause_that_no_case_exercised_says_so(pages: Mapping[str, Page]) -> None:
