@@ -19,6 +19,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
 
+from opconform import __version__
 from opconform.harness.manifest import BOARDS, Card, ManifestError, check_manifest, load_manifest, read_card
 from opconform.harness.runtime import Manifest, Runtime, RuntimeFailure, Unavailable
 
@@ -235,7 +236,15 @@ def _card_of(point: importlib.metadata.EntryPoint) -> Card:
     card = read_card(beside)
     if card.manifest.name != point.name:
         raise ManifestError(f"{beside}: name is {card.manifest.name!r}, the entry point says {point.name!r}")
-    return replace(card, manifest=replace(card.manifest, version=_version(card.distribution or "opconform")))
+    version = _version(card.distribution) if card.distribution else _version_beside(point)
+    return replace(card, manifest=replace(card.manifest, version=version))
+
+
+def _version_beside(point: importlib.metadata.EntryPoint) -> str:
+    """Return the version of the package that an entry point comes with."""
+    if point.module.partition(".")[0] == "opconform":
+        return __version__  # an editable install keeps the version that it was made with
+    return point.dist.version if point.dist else ""
 
 
 def _version(distribution: str) -> str:

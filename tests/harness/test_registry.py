@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from opconform import __version__
 from opconform.harness import registry
 from opconform.harness.claim_values import CLAIMS, claimed_values
 from opconform.harness.manifest import ManifestError, load_manifest
@@ -29,6 +30,24 @@ def test_a_variant_is_chosen_behind_the_at_sign() -> None:
 
 def test_the_manifest_of_a_package_carries_its_version() -> None:
     assert registry.resolve("litert").manifest.version.count(".") >= 1
+
+
+def test_a_runtime_of_this_package_has_the_version_of_its_code() -> None:
+    assert registry.resolve("lite").manifest.version == __version__
+
+
+def test_a_runtime_of_another_package_has_the_version_of_that_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package, told = tmp_path / "mine_engine", tmp_path / "mine_engine-7.1.dist-info"
+    package.mkdir()
+    told.mkdir()
+    (package / "__init__.py").touch()
+    (package / "runtime.yaml").write_text("name: mine\nsummary: of a package of its own\nrows: [ADD/float32]\n")
+    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: mine-engine\nVersion: 7.1\n")
+    (told / "entry_points.txt").write_text("[opconform.runtimes]\nmine = mine_engine:Mine\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert registry.resolve("mine").manifest.version == "7.1"
 
 
 def test_an_unknown_runtime_lists_the_known_ones() -> None:
