@@ -225,11 +225,13 @@ def _tensor(table: Any) -> TensorType:
 
 
 def random_inputs(view: ModelView, seed: int, vectors: int) -> list[tuple[np.ndarray[Any, Any], ...]]:
-    """Return input vectors from a seed: integers over their whole range, floats normal."""
+    """Return input vectors from a seed: integers over their whole range, floats normal, strings of four letters."""
     rng = np.random.Generator(np.random.Philox(seed))
     makers: dict[str, Callable[[tuple[int, ...], np.dtype[Any]], Any]] = {
         "f": lambda shape, dtype: rng.standard_normal(shape).astype(dtype),
+        "c": lambda shape, dtype: rng.standard_normal((*shape, 2)).view(np.complex128)[..., 0].astype(dtype),
         "b": lambda shape, dtype: rng.random(shape) < 0.5,
+        "S": lambda shape, dtype: rng.integers(97, 123, (*shape, 4), np.uint8).view("S4")[..., 0].astype(dtype),
     }
 
     def one(tensor: TensorType) -> Any:

@@ -235,7 +235,7 @@ def run_whole(
     Floats are float64 from the inputs to the outputs; quantized operators give integers, of the integer definition
     where there is one. A model with variables starts anew with each vector.
     """
-    values: dict[int, Sequence[Array]] = {i: [v[n] for v in vectors] for n, i in enumerate(view.inputs)}
+    values = _given(view, vectors)
     for step in steps:
         if step.why or step.spec is None:
             return f"{step.label}: {step.why}"
@@ -248,6 +248,12 @@ def run_whole(
         answers = [outputs for part in produced for outputs in part]
         values |= {index: [outputs[n] for outputs in answers] for n, index in enumerate(step.operation.outputs)}
     return values
+
+
+def _given(view: ModelView, vectors: Sequence[tuple[Array, ...]]) -> dict[int, Sequence[Array]]:
+    """Return the tensors that no operator gives: the inputs, and constants that are outputs of the model."""
+    fed = {i: [vector[n] for vector in vectors] for n, i in enumerate(view.inputs)}
+    return fed | {i: [view.constants[i]] * len(vectors) for i in view.outputs if i in view.constants}
 
 
 def in_parts(step: Step, vectors: Sequence[tuple[Array, ...]]) -> Iterator[Sequence[tuple[Array, ...]]]:

@@ -168,6 +168,8 @@ def judge_operators(
     """Judge the operators on the examples that say most; return the first deviation, unknown ones before known."""
     if text := miscounted(outputs, len(subject.view.outputs)):
         return Verdict("wrong-shape", message=text), None, None
+    if text := _misplaced(subject, outputs):
+        return Verdict("wrong-value", message=text), None, None
     chosen = doubtful(subject, outputs, LOOKED_INTO_ON_BOARDS if on_board(seat.handle) else LOOKED_INTO)
     vectors = [subject.vectors[n] for n in chosen]
     inner = inner_values(seat.executor, subject, vectors)
@@ -190,6 +192,18 @@ def judge_operators(
     return first
 
 
+def _misplaced(subject: Subject, outputs: Outputs) -> str:
+    """Say which output that no operator gives, an input or a constant, is another one than that, else ""."""
+    made = {i for step in subject.steps for i in step.operation.outputs}
+    right = subject.outputs(len(outputs))
+    for n, index in enumerate(subject.view.outputs):
+        if right is None or index in made:
+            continue
+        if any(difference([(want[n],)], [(got[n],)]).worst for want, got in zip(right, outputs, strict=True)):
+            return f"output {n} is tensor {index}, which no operator changes, and it has other values"
+    return ""
+
+
 def doubtful(subject: Subject, outputs: Outputs, least: int) -> list[int]:
     """Return the examples whose answers are farthest from the reference's, and all whose class differs from its."""
     right = subject.outputs(len(outputs))
@@ -210,7 +224,8 @@ def inner_values(
     """
     view = subject.view
     fed = {i: [vector[n] for vector in vectors] for n, i in enumerate(view.inputs)}
-    every = tuple(dict.fromkeys(i for step in subject.steps for i in step.operation.outputs))
+    made = (i for step in subject.steps for i in step.operation.outputs)
+    every = tuple(dict.fromkeys((*made, *(i for i in view.outputs if i not in fed))))
     found = _exposed(executor, view, every, vectors)
     if isinstance(found, Mapping):
         return fed | dict(found)
