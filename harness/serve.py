@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -97,6 +98,7 @@ async def _serve(settings: Settings, ready: Callable[[Listening], None]) -> None
     serving = asyncio.create_task(web.serve(sockets=[listener]))
     while not web.started and not serving.done():
         await asyncio.sleep(0.01)
+    gc.freeze()  # what is imported stays: collections need not look at it each time
     ready(Listening(f"http://{host}:{listener.getsockname()[1]}", f"grpc://{host}:{rpc_port}", names))
     await stopped.wait()
     web.should_exit = True

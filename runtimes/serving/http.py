@@ -128,4 +128,7 @@ def checked(answer: Answer) -> Answer:
             raise Unsupported(text)
         case 404:
             raise NotThere(text)
+        case 301 | 302 | 303 | 307 | 308:
+            place = answer.headers.get("location", "nowhere")[:200]
+            raise ServerError(f"HTTP {answer.status}: it redirects to {place}, which is not followed; give that URL")
     raise ServerError(text)

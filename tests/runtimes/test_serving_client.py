@@ -220,6 +220,12 @@ def test_a_status_says_what_happened(status: int, kind: type, serve: Callable[[T
     assert f"HTTP {status}: so it is" in str(found)
 
 
+def test_a_redirect_is_not_followed_and_says_where_it_leads(serve: Callable[[Told], Told]) -> None:
+    found = outcome(serve(Told(lambda *_: (307, b"<html>", {"location": "http://there:1/"}))).url)
+    assert isinstance(found, Crashed)
+    assert "HTTP 307: it redirects to http://there:1/, which is not followed; give that URL" in found.detail
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "words"),
     [
