@@ -73,8 +73,8 @@ def build_legal(
     resolved = resolve_inputs(spec, row, drawn.env, drawn.plan, source, drawn.ties)
     env = {**drawn.env, **resolved.views}
     env |= structure.computed_attributes(spec, {**bare_views(spec, row), **env})
-    drawn = replace(drawn, focus=draw_focus(resolved, source))
-    inputs, vectors = fill_inputs(spec, row, resolved, env, drawn)
+    focus = draw_focus(resolved, source)
+    inputs, vectors = fill_inputs(spec, resolved, env, drawn, focus)
     attributes = {a.name: env[a.name] for a in spec.attributes}
     ideals = run_reference(spec, inputs, vectors, attributes, kernel)
     env |= {
@@ -111,7 +111,6 @@ class Drawn:
     vectors: int
     first: int = 0  # the first vector's number: a shrunk case starts at the one that fails
     exhaustive: tuple[str, ...] = ()
-    focus: tuple[int, ...] = ()  # elements of the fed inputs that keep their value; empty: all
 
     @property
     def ties(self) -> bool:
@@ -148,11 +147,11 @@ def _shape_symbol(spec: OpSpec, slot_name: str) -> str:
 
 
 def fill_inputs(
-    spec: OpSpec, row: str, resolved: Resolved, env: Mapping[str, Any], drawn: Drawn
+    spec: OpSpec, resolved: Resolved, env: Mapping[str, Any], drawn: Drawn, focus: Sequence[int] = ()
 ) -> tuple[tuple[Input, ...], tuple[tuple[Array, ...], ...]]:
-    """Fill constants, and the fed inputs of every vector."""
+    """Fill constants, and the fed inputs of every vector; of these the elements of a focus keep their value, or all."""
     if drawn.exhaustive:
-        return _fill_exhaustive(spec, resolved, drawn)
+        return _fill_exhaustive(spec, resolved, drawn, focus)
     inputs: list[Input] = []
     columns: list[list[Array]] = []
     for position, part in enumerate(resolved.parts):
@@ -166,7 +165,7 @@ def fill_inputs(
             columns.append([part.data(spec, env, drawn, v, position) for v in numbers])
     vectors = tuple(tuple(column[v] for column in columns) for v in range(drawn.vectors))
     settled = [p.tensor.name for p in resolved.parts if p.slot.value is not None or p.slot.order]
-    return tuple(inputs), focused(inputs, vectors, drawn.focus, settled)
+    return tuple(inputs), focused(inputs, vectors, focus, settled)
 
 
 MOST_FOCUS = 6
@@ -205,7 +204,7 @@ def countable(dtypes: Sequence[str]) -> bool:
 
 
 def _fill_exhaustive(
-    spec: OpSpec, resolved: Resolved, drawn: Drawn
+    spec: OpSpec, resolved: Resolved, drawn: Drawn, focus: Sequence[int]
 ) -> tuple[tuple[Input, ...], tuple[tuple[Array, ...], ...]]:
     dtypes = [part.tensor.dtype for part in resolved.parts]
     if any(part.tensor.name not in spec.exhaustive for part in resolved.parts) or not countable(dtypes):
@@ -213,7 +212,7 @@ def _fill_exhaustive(
     inputs = tuple(Input(part.tensor, "input") for part in resolved.parts)
     everything = values.exhaustive(dtypes)
     some = everything[drawn.first : drawn.first + drawn.vectors] if drawn.vectors < MOST_VECTORS else everything
-    return inputs, focused(inputs, tuple(some), drawn.focus)
+    return inputs, focused(inputs, tuple(some), focus)
 
 
 def real_value(data: Array, tensor: TensorType) -> Array:
@@ -258,6 +257,8 @@ def run_reference(
     """Run the float64 reference over all vectors, state carried from one to the next."""
     state = [np.zeros(i.tensor.shape) for i in inputs if i.role == "variable"]
     constants = [real_value(i.data, i.tensor) if i.data is not None else None for i in inputs]
+    # A repeated output makes their number the kernel's: what follows them is the state, if there is one.
+    drawn = any(slot.repeat or slot.only for slot in spec.outputs)
     results = []
     for vector in vectors:
         fed, kept = iter(vector), iter(state)
@@ -273,8 +274,6 @@ def run_reference(
                 f"{spec.op}: the reference kernel fails: {type(error).__name__}: {error}"
             ) from error
         parts = produced if isinstance(produced, tuple) else (produced,)
-        # A repeated output makes their number the kernel's: what follows them is the state, if there is one.
-        drawn = any(slot.repeat or slot.only for slot in spec.outputs)
         count = len(parts) - len(state) if drawn else len(spec.outputs)
         results.append(tuple(np.asarray(p) for p in parts[:count]))
         state = [np.asarray(p) for p in parts[count:]]

@@ -56,7 +56,7 @@ def _rebuilt(spec: OpSpec, row: str, source: Source, request: Request, invalid: 
     env |= {k: v for k, v in computed.items() if k not in invalid.changes}
     if any(part.role == "absent" and part.slot.name in (changes or {}) for part in resolved.parts):
         raise Discard(invalid.clause.label)
-    inputs, vectors = fill_inputs(spec, row, resolved, env, broken)
+    inputs, vectors = fill_inputs(spec, resolved, env, broken)
     return replace(legal, inputs=inputs, vectors=vectors, attributes={a.name: env[a.name] for a in spec.attributes})
 
 

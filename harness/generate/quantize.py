@@ -89,7 +89,7 @@ def fit_output(rule: QuantRule, dtype: str, ideals: Sequence[Array], fit: int, t
     if rule.low is not None and rule.high is not None:
         scale = min(max(scale, float(rule.low(env))), float(rule.high(env)))
     scale = float(np.float32(scale))
-    zero = 0 if symmetric else int(np.clip(first - math.floor(low / scale + 0.5), first, last))
+    zero = 0 if symmetric else min(max(first - math.floor(low / scale + 0.5), first), last)
     return Quant((scale,), (zero,))
 
 

@@ -28,8 +28,9 @@ MOST_WORDS = 4
 
 
 def generator(seed: int, *where: int) -> np.random.Generator:
-    """Return the generator of one tensor of one vector."""
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *where])))
+    """Return the generator of one tensor of one vector; all numbers are below 2**32."""
+    words = np.array((seed, *where), np.uint32)  # twice as fast as from a list
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(words)))
 
 
 def fill(

@@ -53,7 +53,7 @@ def test_inverse_square_root_of_nothing_counts_as_one(value: int) -> None:
 
 @pytest.mark.parametrize("real", [1.0, 1.5, 3.0, 100.0, 4095.0])
 def test_reciprocal_of_numbers_with_12_integer_bits(real: float) -> None:
-    raw, bits = fixed.reciprocal(int(real * 2**19), 12)
+    raw, bits = fixed.reciprocal(np.asarray(int(real * 2**19)), 12)
     assert raw * 2.0 ** -(31 + bits) == pytest.approx(1 / real, rel=2.0**-27)
 
 

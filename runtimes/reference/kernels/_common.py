@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from opconform.harness.model import Array, Quant
-from opconform.harness.numerics import integer_range, round_half_away
+from opconform.harness.numerics import RESCALE_64, Rescale, integer_range, round_half_away
 
 #: fused activation -> real limits; TANH and SIGN_BIT are no clamps and no op here has them
 LIMITS: Mapping[str, tuple[float, float]] = {
@@ -59,6 +59,25 @@ def finish(scaled: Array, activation: str, quant: Quant, dtype: str) -> Array:
     """Add the output's zero point to rescaled values and clamp them: the last step of every quantized op."""
     low, high = activation_range(activation, quant, dtype)
     return np.asarray(np.clip(scaled + quant.zero_point[0], low, high))
+
+
+def with_bias(y: Array, bias: Array | None) -> Array:
+    """Add one number per output channel, where there is a bias."""
+    return y if bias is None else np.asarray(y + bias)
+
+
+def finish_sum(
+    acc: Array, per_tensor: bool, q: Mapping[str, Quant], dtypes: Mapping[str, str], rescale: Rescale, activation: str
+) -> Array:
+    """Turn the sum of products of centred x and w, plus bias, into y: rescaled per output channel, or by one factor.
+
+    An int64 bias makes the accumulator 64 bits wide, and that has a rounding rule of its own.
+    """
+    scales = np.asarray(q["w"].scale) * q["x"].scale[0]
+    if per_tensor:  # layers with one factor round it to float32 first
+        scales = scales.astype(np.float32).astype(np.float64)
+    rule = RESCALE_64 if dtypes["bias"] == "int64" else rescale
+    return finish(rule(acc, scales / q["y"].scale[0]), activation, q["y"], dtypes["y"])
 
 
 def centred(x: Array, quant: Quant) -> Array:

@@ -109,12 +109,17 @@ def leading_zeros(x: int) -> int:
     return 32 - int(x).bit_length()
 
 
-def reciprocal(x: int, integer_bits: int) -> tuple[int, int]:
+def leading_zeros_each(x: Array) -> Array:
+    """As leading_zeros, of every number of an array; int64."""
+    _, length = np.frexp(np.asarray(x, dtype=np.float64))  # exact: a float64 holds 53 bits
+    return np.asarray(32 - length.astype(np.int64))
+
+
+def reciprocal(x: Array, integer_bits: int) -> tuple[Array, Array]:
     """Return (raw Q0.31, bits) with 1 / x = raw * 2**-(31 + bits), for x > 0 with that many integer bits."""
-    zeros = leading_zeros(x)
+    zeros = leading_zeros_each(x)
     # x << zeros is 1 + a with the leading one at bit 31.
-    a = (x << zeros) - (1 << 31)
-    return int(one_over_one_plus(np.asarray(a))), integer_bits - zeros
+    return one_over_one_plus((np.asarray(x, dtype=np.int64) << zeros) - (1 << 31)), integer_bits - zeros
 
 
 def inverse_sqrt(value: int) -> tuple[int, int]:

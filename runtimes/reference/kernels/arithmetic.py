@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from opconform.harness.model import Array, Quant
 from opconform.harness.numerics import Rescale, quantize_multiplier, rounding_divide_by_pot, srdhm
 from opconform.runtimes.reference.kernels._common import activate, centred, finish
-from opconform.runtimes.reference.kernels._fixedpoint import leading_zeros, one_over_one_plus
+from opconform.runtimes.reference.kernels._fixedpoint import leading_zeros_each, one_over_one_plus
 from opconform.runtimes.reference.registry import kernel, twin
 
 #: Bits that operands are shifted up by before ADD brings them to a common scale.
@@ -103,23 +103,17 @@ def _quotients(numerators: Array, divisors: Array, q31: int, shift: int) -> Arra
     Where the final shift exceeds 31 the quotient is zero: that is what the division by a power of two means,
     though a shift of 32 bits by a processor may give anything.
     """
-    headroom = _each(_leading_sign_bits, numerators)
+    headroom = _leading_sign_bits(numerators)
     # The divisor is 2**(31 - zeros) * (1 + fraction), and so is its reciprocal the other way round.
-    zeros = _each(leading_zeros, divisors)
+    zeros = leading_zeros_each(divisors)
     inverse = one_over_one_plus((divisors << zeros) - (1 << 31))
     normalized = srdhm(numerators << headroom, inverse)
     return rounding_divide_by_pot(srdhm(normalized, q31), np.minimum(headroom + 31 - zeros - shift, 62))
 
 
-def _leading_sign_bits(x: int) -> int:
-    """Count the bits below the sign bit that repeat it."""
-    return leading_zeros(x) - 1 if x >= 0 else leading_zeros(-2 * x - 1)
-
-
-def _each(function: Callable[[int], int], x: Array) -> Array:
-    """Apply an integer function to every element, once for each different one."""
-    values, where = np.unique(x, return_inverse=True)
-    return np.array([function(int(v)) for v in values], dtype=np.int64)[where].reshape(np.shape(x))
+def _leading_sign_bits(x: Array) -> Array:
+    """Count, of every number, the bits below the sign bit that repeat it."""
+    return np.asarray(leading_zeros_each(np.where(x >= 0, x, -2 * x - 1)) - (x >= 0))
 
 
 @kernel("SELECT_V2")

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from opconform.harness.model import Array, Quant
-from opconform.harness.numerics import RESCALE_64, Rescale
-from opconform.runtimes.reference.kernels._common import Window, activate, centred, finish, patches
+from opconform.harness.numerics import Rescale
+from opconform.runtimes.reference.kernels._common import Window, activate, centred, finish_sum, patches, with_bias
 from opconform.runtimes.reference.registry import kernel, twin
 
 
@@ -20,10 +20,6 @@ def _window(w_shape: tuple[int, ...], options: Mapping[str, Any]) -> Window:
         dilation=(options["dilation_h"], options["dilation_w"]),
         padding=options["padding"],
     )
-
-
-def _with_bias(y: Array, bias: Array | None) -> Array:
-    return y if bias is None else np.asarray(y + bias)
 
 
 def _convolve(x: Array, w: Array, options: Mapping[str, Any]) -> Array:
@@ -52,26 +48,10 @@ def _matmul(x: Array, w: Array, keep_num_dims: bool) -> Array:
     return y.reshape(*x.shape[:-1], units) if keep_num_dims else y
 
 
-def _rescaler(dtypes: Mapping[str, str], rescale: Rescale) -> Rescale:
-    """An int64 bias makes the accumulator 64 bits wide, and that has a rounding rule of its own."""
-    return RESCALE_64 if dtypes["bias"] == "int64" else rescale
-
-
-def _per_channel(q: Mapping[str, Quant]) -> Array:
-    """Real multipliers of an accumulator, one per output channel (or one), in float64."""
-    return np.asarray(q["w"].scale) * q["x"].scale[0] / q["y"].scale[0]
-
-
-def _per_tensor(q: Mapping[str, Quant]) -> Array:
-    """As _per_channel, but the product of the scales is rounded to float32 first: per-tensor layers do so."""
-    product = np.float32(q["x"].scale[0]) * np.float32(q["w"].scale[0])
-    return np.asarray([float(product) / q["y"].scale[0]])
-
-
 @kernel("CONV_2D")
 def conv_2d(x: Array, w: Array, bias: Array | None, *, activation: str, **options: Any) -> Array:
     """Cross-correlation of NHWC input with OHWI filters (grouped where w is shallower than x), plus bias."""
-    return activate(_with_bias(_convolve(x, w, options), bias), activation)
+    return activate(with_bias(_convolve(x, w, options), bias), activation)
 
 
 @twin("CONV_2D")
@@ -87,15 +67,14 @@ def conv_2d_int(
     **options: Any,
 ) -> Array:
     """Integer accumulator of centred operands (padding is real zero), rescaled per output channel."""
-    acc = _with_bias(_convolve(centred(x, q["x"]), centred(w, q["w"]), options), bias)
-    multiplier = _per_tensor(q) if dtypes["x"] == "uint8" else _per_channel(q)
-    return finish(_rescaler(dtypes, rescale)(acc, multiplier), activation, q["y"], dtypes["y"])
+    acc = with_bias(_convolve(centred(x, q["x"]), centred(w, q["w"]), options), bias)
+    return finish_sum(acc, dtypes["x"] == "uint8", q, dtypes, rescale, activation)
 
 
 @kernel("DEPTHWISE_CONV_2D")
 def depthwise_conv_2d(x: Array, w: Array, bias: Array | None, *, activation: str, **options: Any) -> Array:
     """Filter every input channel on its own; output channel c * multiplier + m is filter m of channel c."""
-    return activate(_with_bias(_convolve_depthwise(x, w, options), bias), activation)
+    return activate(with_bias(_convolve_depthwise(x, w, options), bias), activation)
 
 
 @twin("DEPTHWISE_CONV_2D")
@@ -111,15 +90,14 @@ def depthwise_conv_2d_int(
     **options: Any,
 ) -> Array:
     """As CONV_2D: integer accumulator, rescaled per output channel."""
-    acc = _with_bias(_convolve_depthwise(centred(x, q["x"]), centred(w, q["w"]), options), bias)
-    multiplier = _per_tensor(q) if dtypes["x"] == "uint8" else _per_channel(q)
-    return finish(_rescaler(dtypes, rescale)(acc, multiplier), activation, q["y"], dtypes["y"])
+    acc = with_bias(_convolve_depthwise(centred(x, q["x"]), centred(w, q["w"]), options), bias)
+    return finish_sum(acc, dtypes["x"] == "uint8", q, dtypes, rescale, activation)
 
 
 @kernel("FULLY_CONNECTED")
 def fully_connected(x: Array, w: Array, bias: Array | None, *, activation: str, keep_num_dims: bool, **_: Any) -> Array:
     """Return x flattened to rows of the weights' depth, times w transposed, plus bias."""
-    return activate(_with_bias(_matmul(x, w, keep_num_dims), bias), activation)
+    return activate(with_bias(_matmul(x, w, keep_num_dims), bias), activation)
 
 
 @twin("FULLY_CONNECTED")
@@ -136,6 +114,5 @@ def fully_connected_int(
     **_: Any,
 ) -> Array:
     """Integer accumulator of centred operands, rescaled per output unit."""
-    acc = _with_bias(_matmul(centred(x, q["x"]), centred(w, q["w"]), keep_num_dims), bias)
-    multiplier = _per_channel(q) if q["w"].per_axis else _per_tensor(q)
-    return finish(_rescaler(dtypes, rescale)(acc, multiplier), activation, q["y"], dtypes["y"])
+    acc = with_bias(_matmul(centred(x, q["x"]), centred(w, q["w"]), keep_num_dims), bias)
+    return finish_sum(acc, not q["w"].per_axis, q, dtypes, rescale, activation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -33,12 +34,6 @@ def softmax(x: Array, *, beta: float, **_: Any) -> Array:
     return np.asarray(e / np.sum(e, axis=-1, keepdims=True))
 
 
-def _by_rows(function: Any, x: Array) -> Array:
-    """Apply a function of one row (1-D) to every row of the last axis."""
-    rows = np.asarray(x, dtype=np.int64).reshape(-1, x.shape[-1])
-    return np.asarray([function(row) for row in rows], dtype=np.int64).reshape(x.shape)
-
-
 @twin("SOFTMAX")
 def softmax_int(x: Array, *, q: Quants, dtypes: Dtypes, rescale: Rescale, beta: float, **_: Any) -> Array:
     """8-bit inputs in fixed point, 16-bit ones by two tables."""
@@ -46,25 +41,24 @@ def softmax_int(x: Array, *, q: Quants, dtypes: Dtypes, rescale: Rescale, beta: 
     if x.size == 0:
         return np.asarray(x)
     if dtypes["x"] == "int16":
-        tables = _softmax_tables()
-        return _by_rows(lambda row: _softmax_row_16(row, scale / (10.0 / 65535.0), rescale, *tables), x)
+        return _softmax_16(x, scale / (10.0 / 65535.0), rescale)
     low, high = integer_range(dtypes["y"])
-    bits = 16 if dtypes["y"] == "int16" else 8
-    return np.asarray(np.clip(_by_rows(lambda row: _softmax_row_8(row, scale, bits), x) + low, low, high))
+    return np.asarray(np.clip(_softmax_8(x, scale, 16 if dtypes["y"] == "int16" else 8) + low, low, high))
 
 
-def _softmax_row_8(row: Array, scale: float, bits: int) -> Array:
+def _softmax_8(x: Array, scale: float, bits: int) -> Array:
     """Return softmax in units of 2**-bits: exp in Q0.31 of differences in Q5.26, their sum in Q12.19."""
     multiplier, shift = quantize_multiplier(min(scale * 2.0**26, 2.0**31 - 1))
-    difference = row - np.max(row)
+    difference = x - np.max(x, axis=-1, keepdims=True)
     counted = difference >= -fixed.input_radius(5, shift)
     argument = srdhm(np.where(counted, difference, 0) << shift, multiplier)
     e = np.where(counted, fixed.exp_on_negative_values(argument, 5), 0)
-    total = int(np.sum(rounding_divide_by_pot(e, 12)))
+    total = np.sum(rounding_divide_by_pot(e, 12), axis=-1, keepdims=True)
     inverse, over = fixed.reciprocal(total, 12)
-    return rounding_divide_by_pot(srdhm(np.asarray(inverse), e), over + 31 - bits)
+    return rounding_divide_by_pot(srdhm(inverse, e), over + 31 - bits)
 
 
+@cache
 def _softmax_tables() -> tuple[Array, Array]:
     """exp over [-10, 0] and 1 / (1 + x) over [0, 1], both with outputs in [-1, 1) as int16; built in float32."""
     one, ten, steps = np.float32(1), np.float32(10), np.float32(65535)
@@ -79,15 +73,16 @@ def _exp32(x: Array) -> Array:
     return np.exp(np.asarray(x, dtype=np.float64)).astype(np.float32)
 
 
-def _softmax_row_16(row: Array, multiplier: float, rescale: Rescale, exponential: Array, reciprocal: Array) -> Array:
+def _softmax_16(x: Array, multiplier: float, rescale: Rescale) -> Array:
     """Return softmax in Q0.15; the sum of exponentials, normalized to [1, 2), is inverted by a table."""
-    difference = rescale(row - np.max(row), multiplier)
+    exponential, reciprocal = _softmax_tables()
+    difference = rescale(x - np.max(x, axis=-1, keepdims=True), multiplier)
     e = fixed.look_up_int16(np.clip(difference + 32767, -32768, 32767), exponential)
-    total = int(np.sum(e))
-    zeros = fixed.leading_zeros(total)
+    total = np.sum(e, axis=-1, keepdims=True)
+    zeros = fixed.leading_zeros_each(total)
     # 16 bits below the leading one, from [0, 65535] to the table's [-32768, 32767].
     place = (((total << (zeros - 1)) + (1 << 13)) >> 14) - (1 << 16) - (1 << 15)
-    inverse = int(fixed.look_up_int16(np.clip(np.asarray(place), -32768, 32767), reciprocal))
+    inverse = fixed.look_up_int16(np.clip(place, -32768, 32767), reciprocal)
     right = 31 - zeros
     return np.asarray(np.clip((e * inverse + (1 << (right - 1))) >> right, 0, 32767))
 
@@ -106,7 +101,8 @@ def l2_normalization_int(x: Array, *, q: Quants, dtypes: Dtypes, **_: Any) -> Ar
     if x.size == 0:
         return np.asarray(x)
     signed = dtypes["x"] == "int8"
-    y = _by_rows(lambda row: _l2_row(row, signed), centred(x, q["x"]))
+    centred_x = centred(x, q["x"])
+    y = np.asarray([_l2_row(row, signed) for row in centred_x.reshape(-1, x.shape[-1])]).reshape(x.shape)
     return np.asarray(np.clip(y + (0 if signed else 128), low, high))
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from opconform.harness.model import Array, Quant
-from opconform.harness.numerics import RESCALE_64, Rescale
-from opconform.runtimes.reference.kernels._common import activate, centred, finish, window_1d
+from opconform.harness.numerics import Rescale
+from opconform.runtimes.reference.kernels._common import activate, centred, finish_sum, window_1d, with_bias
 from opconform.runtimes.reference.registry import kernel, twin
 
 
@@ -77,14 +77,10 @@ def _transposed(x: Array, w: Array, extents: Sequence[int], slide: Slide) -> Arr
     return y
 
 
-def _with_bias(y: Array, bias: Array | None) -> Array:
-    return y if bias is None else np.asarray(y + bias)
-
-
 @kernel("CONV_3D")
 def conv_3d(x: Array, w: Array, bias: Array | None, *, activation: str, **options: Any) -> Array:
     """Return the cross-correlation, plus bias, clamped."""
-    return activate(_with_bias(_convolve(x, w, _slide(w.shape[:3], options)), bias), activation)
+    return activate(with_bias(_convolve(x, w, _slide(w.shape[:3], options)), bias), activation)
 
 
 @kernel("CONV_3D_TRANSPOSE")
@@ -93,7 +89,7 @@ def conv_3d_transpose(
 ) -> Array:
     """Return the transposed convolution, plus bias, clamped."""
     extents = [int(n) for n in np.asarray(output_shape)[1:4]]
-    return activate(_with_bias(_transposed(x, w, extents, _slide(w.shape[:3], options)), bias), activation)
+    return activate(with_bias(_transposed(x, w, extents, _slide(w.shape[:3], options)), bias), activation)
 
 
 def _transposed_2d(output_shape: Array, w: Array, x: Array, options: Mapping[str, Any]) -> Array:
@@ -108,7 +104,7 @@ def transpose_conv(
     output_shape: Array, w: Array, x: Array, bias: Array | None, *, activation: str, **options: Any
 ) -> Array:
     """Return the transposed convolution of NHWC input by OHWI filters, plus bias, clamped."""
-    return activate(_with_bias(_transposed_2d(output_shape, w, x, options), bias), activation)
+    return activate(with_bias(_transposed_2d(output_shape, w, x, options), bias), activation)
 
 
 @twin("TRANSPOSE_CONV")
@@ -125,9 +121,5 @@ def transpose_conv_int(
     **options: Any,
 ) -> Array:
     """As CONV_2D: integer accumulator of centred operands, rescaled per output channel."""
-    acc = _with_bias(_transposed_2d(output_shape, centred(w, q["w"]), centred(x, q["x"]), options), bias)
-    product_of_scales = np.asarray(q["w"].scale) * q["x"].scale[0]
-    if dtypes["x"] == "uint8":  # one scale for all channels, whose product is rounded to float32
-        product_of_scales = product_of_scales.astype(np.float32).astype(np.float64)
-    rule = RESCALE_64 if dtypes["bias"] == "int64" else rescale
-    return finish(rule(acc, product_of_scales / q["y"].scale[0]), activation, q["y"], dtypes["y"])
+    acc = with_bias(_transposed_2d(output_shape, centred(w, q["w"]), centred(x, q["x"]), options), bias)
+    return finish_sum(acc, dtypes["x"] == "uint8", q, dtypes, rescale, activation)
