@@ -56,7 +56,7 @@ class Plan:
     @property
     def sharded(self) -> tuple[tuple[str, ...], str]:
         """Return the ops and the tier of a run that is split."""
-        return (QUICK_OPS, "smoke") if self.quick else (bench_shards.OPS, "pr")
+        return (QUICK_OPS, "smoke") if self.quick else (bench_shards.OPS, "nightly")
 
     @property
     def seconds(self) -> float:
