@@ -97,9 +97,20 @@ def test_types_that_tensorflow_js_has_not_are_declined_for_that(executor: Execut
     assert "int8" in outcome.why or "dtype code 9" in outcome.why
 
 
-def test_an_output_of_another_shape_than_follows_is_rejected(executor: Executor) -> None:
-    outcome = executor.execute(model("ADD", floats(2, 3), floats(3), floats(3)), [[np.ones((2, 3)), np.ones(3)]])
+@pytest.mark.parametrize("declared", [(3,), (1, 1), ()])
+def test_an_output_of_another_shape_than_follows_is_rejected(executor: Executor, declared: tuple[int, ...]) -> None:
+    vector = [np.ones((2, 3), np.float32), np.ones(3, np.float32)]
+    outcome = executor.execute(model("ADD", floats(2, 3), floats(3), floats(*declared)), [vector])
     assert isinstance(outcome, Rejected)
+    assert "TensorFlow.js computes [2,3]" in outcome.why
+
+
+def test_ones_stand_for_sizes_that_depend_on_data_and_for_what_is_computed_from_them(executor: Executor) -> None:
+    tensors = (floats(4), floats(1), TensorDef("places", "int32", (4,)), floats(1))
+    nodes = (Node("UNIQUE", (0,), (1, 2)), Node("NEG", (1,), (3,)))
+    outcome = executor.execute(write_model([Graph(tensors, nodes, (0,), (3,))]), [[np.array([5, 7, 5, 7], np.float32)]])
+    assert isinstance(outcome, Produced)
+    assert outcome.outputs[0][0].tolist() == [-5, -7]
 
 
 @pytest.mark.parametrize("target", ["node-cpu"], indirect=True)

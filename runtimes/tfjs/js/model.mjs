@@ -102,7 +102,7 @@ function readTensor(table, buffers, schema) {
   if (table.table(slot.sparsity)) throw new WireError(UNSUPPORTED, "sparse tensors are TensorFlow Lite's");
   const stored = buffers[table.scalar(slot.buffer, "int32", 0)].bytes(schema.slots.BUFFER.data);
   const shape = table.numbers(slot.shape);
-  const dynamic = shape.every((size) => size === 1); // what stands for a shape that depends on data
+  const dynamic = table.numbers(slot.shape_signature).some((size) => size < 0);
   return {code, shape, dynamic, data: stored.length ? stored : null};
 }
 

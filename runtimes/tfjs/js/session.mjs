@@ -14,6 +14,8 @@ const KERNELS = {...ELEMENTWISE, ...MOVES, ...LAYERS, ...SEGMENTS};
 /** tfjs dtype -> code of the TFLite schema and array */
 const DTYPES = {float32: [0, Float32Array], int32: [2, Int32Array], bool: [6, Uint8Array]};
 const BY_CODE = {0: "float32", 2: "int32", 6: "bool"};
+/** Operators whose outputs are as long as the data ask for. */
+const SIZED_BY_DATA = new Set(["UNIQUE"]);
 /** What tfjs says when a backend has no kernel for a dtype or at all. */
 const MISSING = /not registered|not (yet )?supported|does not support|only supports|unsupported dtype|Unknown dtype/i;
 
@@ -85,8 +87,10 @@ export class Session {
     if (outputs.length !== node.outputs.length) {
       invalid(`${node.op} gives ${outputs.length} outputs, the model has ${node.outputs.length}`);
     }
+    const {tensors} = this.model;
+    const resized = node.inputs.some((n, i) => inputs[i] && !sameShape(inputs[i].shape, tensors[n].shape));
     outputs.forEach((value, i) => {
-      agree(node.op, value, this.model.tensors[node.outputs[i]]);
+      agree(node.op, value, tensors[node.outputs[i]], resized);
       values.set(node.outputs[i], value);
     });
   }
@@ -129,10 +133,14 @@ function sameShape(a, b) {
   return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }
 
-/** A model whose shapes are not those that follow from its inputs is refused here: TensorFlow.js knows no model. */
-function agree(op, value, tensor) {
-  if (tensor.dynamic || sameShape(value.shape, tensor.shape)) return;
-  invalid(`${op}: the model says that an output is [${tensor.shape}], TensorFlow.js computes [${value.shape}]`);
+/**
+ * A model whose shapes are not those that follow from its inputs is refused here: TensorFlow.js knows no model. Ones are
+ * what a file says of sizes that depend on data, and of all that is computed from such a tensor (`resized`).
+ */
+function agree(op, value, {shape, dynamic}, resized) {
+  if (sameShape(value.shape, shape)) return;
+  const unknown = dynamic || ((resized || SIZED_BY_DATA.has(op)) && shape.every((size) => size === 1));
+  if (!unknown) invalid(`${op}: the model says that an output is [${shape}], TensorFlow.js computes [${value.shape}]`);
 }
 
 /** A computed tensor as the wire takes it; its own dtype speaks, not the model's. */
