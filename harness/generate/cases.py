@@ -328,7 +328,7 @@ def _output_quant(
         return Quant(*_pair(env[rule.same_as]))
     if rule.kind in ("fixed", "per_axis"):
         return draw_quant(rule, tensor.dtype, tensor.shape, env, source, ties)
-    return fit_output(rule, tensor.dtype, found, draw_fit(source), ties, env)
+    return fit_output(rule, tensor.dtype, found, draw_fit(source), ties, env, source.large)
 
 
 def _pair(view: SlotView) -> tuple[tuple[float, ...], tuple[int, ...]]:

@@ -53,7 +53,7 @@ class Tier:
     invalid: int  # ways to break each invalid clause
     laws: int  # cases that each law is tried on
     floor: int
-    large: int = 1  # cases with long axes, which loops over vectors and unrolled ones need
+    large: int = 2  # cases with long or with many axes, which vector loops, unrolled ones and carries need
     exhaustive: int = MOST_VECTORS
 
 
@@ -154,9 +154,11 @@ def _covering(spec: OpSpec, row: str, kernel: Kernel, tier: Tier, seed_: int) ->
 def large_cases(spec: OpSpec, row: str, kernel: Kernel, count: int, seed_: int) -> Iterator[Built]:
     """Yield cases with one tensor of structure.LARGE elements; none for an op whose sizes the spec settles.
 
-    The first has special values where there are any, among ordinary ones: vector loops treat them in their own way.
+    The first has special values where there are any, since vector loops treat them in their own way; then come sums
+    that leave 16 bits.
     """
-    classes = sorted(classes_of(spec, row), key="specials".__ne__)
+    known = classes_of(spec, row)
+    classes = sorted(known, key=("specials", "saturating", *known).index)
     for number in range(count if structure.grows(spec) else 0):
         request = Request(vectors=LARGE_VECTORS, value_class=classes[number % len(classes)])
         stream = _stream(spec, row, seed_, 3, number)

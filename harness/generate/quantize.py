@@ -22,6 +22,11 @@ FIT = (1.0, 0.5, 2.0, 1.25, 0.125)
 TIES_FIT = (16.0, 1.0, 32.0, 4.0, 0.25)
 
 
+#: Mantissas of large cases. Multipliers of two such scales and a power of two are rounded up to it, or lie so close
+#: below it that 16 bits cannot hold them.
+NEXT_TO_ONE = (1 - 2.0**-17, 1 + 2.0**-17, 1.0)
+
+
 def draw_quant(rule: QuantRule, dtype: str, shape: Shape, env: Env, source: Source, ties: bool) -> Quant:
     """Draw or compute the quantization of one tensor (`same_as` is resolved by the caller)."""
     if rule.scale is not None and rule.kind in ("fixed", "per_axis"):
@@ -51,7 +56,8 @@ def _scale(rule: QuantRule, env: Env, source: Source, ties: bool) -> float:
     high = math.floor(math.log2(rule.high(env))) if rule.high else HIGHEST_EXPONENT
     exponent = source.integer(low, max(low, high))
     mantissa = source.integer(0, 63)
-    grown = 2.0**exponent * (1 + (0 if ties else mantissa) / 64)
+    part = NEXT_TO_ONE[mantissa % len(NEXT_TO_ONE)] if source.large else 1 + (0 if ties else mantissa) / 64
+    grown = 2.0**exponent * part
     top = rule.high(env) if rule.high else math.inf
     return float(np.float32(min(grown, top)))
 
@@ -61,7 +67,8 @@ def _per_axis(rule: QuantRule, shape: Shape, source: Source, ties: bool) -> Quan
         raise Discard("axis")  # a shape that was broken on purpose may have lost the axis that scales differ along
     base = _scale(rule, {}, source, ties)
     count = max(1, shape[rule.axis])
-    steps = [source.integer(0, 7) for _ in range(min(count, 4))]
+    # Large cases have a period that those of loops over 4, 8 or 16 channels do not hide.
+    steps = [source.integer(0, 7) for _ in range(min(count, 5 if source.large else 4))]
     shrink = [steps[c % len(steps)] / 4 for c in range(count)]
     scales = tuple(float(np.float32(base * 2.0 ** -(math.floor(s) if ties else s))) for s in shrink)
     return Quant(scales, (0,) * count, rule.axis if count > 1 else 0)
@@ -72,10 +79,12 @@ def draw_fit(source: Source) -> int:
     return source.element(FIT)
 
 
-def fit_output(rule: QuantRule, dtype: str, ideals: Sequence[Array], fit: int, ties: bool, env: Env) -> Quant:
+def fit_output(
+    rule: QuantRule, dtype: str, ideals: Sequence[Array], fit: int, ties: bool, env: Env, large: bool = False
+) -> Quant:
     """Choose scale and zero point from the reference's results over all vectors.
 
-    The scale is cut to 7 significant bits (or to a power of two for ties), so that the
+    The scale is cut to 7 significant bits (or to a power of two for ties and large cases), so that the
     last bits of a machine's libm cannot change a case.
     """
     values = np.concatenate([np.asarray(ideal, dtype=np.float64).reshape(-1) for ideal in ideals])
@@ -83,9 +92,10 @@ def fit_output(rule: QuantRule, dtype: str, ideals: Sequence[Array], fit: int, t
     low, high = (min(0.0, float(finite.min())), max(0.0, float(finite.max()))) if finite.size else (0.0, 0.0)
     first, last = integer_range(dtype)
     symmetric = rule.kind == "symmetric"
-    steps = 127 if ties else last
-    reach = max(-low, high) / steps if symmetric else (high - low) / (255 if ties else last - first)
-    scale = _rounded(reach * (TIES_FIT if ties else FIT)[fit], 1 if ties else 128) if reach > 1e-30 else 1.0
+    most = 127 if ties else last
+    reach = max(-low, high) / most if symmetric else (high - low) / (255 if ties else last - first)
+    steps = 1 if ties or large else 128
+    scale = _rounded(reach * (TIES_FIT if ties else FIT)[fit], steps) if reach > 1e-30 else 1.0
     if rule.low is not None and rule.high is not None:
         scale = min(max(scale, float(rule.low(env))), float(rule.high(env)))
     scale = float(np.float32(scale))

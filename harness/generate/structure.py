@@ -105,15 +105,13 @@ def draw_symbol(draw: Draw, env: Env, source: Source, plan: Mapping[str, Any]) -
         return plan[draw.name]
     match draw.kind:
         case "int":
-            most = draw.large if source.large and draw.large is not None else draw.args["high"]
-            return source.integer(int(draw.args["low"](env)), int(most(env)))
+            return _whole(draw, env, source)
         case "choice":
             return draw.choices[source.element(draw.choices)]
         case "shape":
-            # Of several shapes not all are large, or `require` would refuse most draws.
-            return (_large_shape if source.large and source.integer(0, 2) else _shape)(draw, env, source)
+            return (_large_shape if source.large else _shape)(draw, env, source)
         case "broadcasts_with":
-            return _broadcast_partner(draw.args["of"](env), source)
+            return (_mixed_partner if source.large else _broadcast_partner)(draw.args["of"](env), source)
         case "reshapes":
             return _reshape(math.prod(draw.args["of"](env)), source)
         case "axis":
@@ -133,6 +131,16 @@ def draw_symbol(draw: Draw, env: Env, source: Source, plan: Mapping[str, Any]) -
             return _slices(draw.args["of"](env), source)
 
 
+def _whole(draw: Draw, env: Env, source: Source) -> int:
+    """Draw an integer; in large cases often the least or the most."""
+    least, most = int(draw.args["low"](env)), int(draw.args["high"](env))
+    if not source.large:
+        return source.integer(least, most)
+    most = int(draw.large(env)) if draw.large is not None else most
+    how = source.integer(0, 3)
+    return least if how == 0 else most if how == 1 else source.integer(least, most)
+
+
 def _shape(draw: Draw, env: Env, source: Source) -> Shape:
     rank = source.integer(int(draw.args["low"](env)), int(draw.args["high"](env)))
     low, high = int(draw.args["dim_low"](env)), int(draw.args["dim_high"](env))
@@ -150,13 +158,31 @@ def grows(spec: OpSpec) -> bool:
 
 
 def _large_shape(draw: Draw, env: Env, source: Source) -> Shape:
+    """Draw a long shape, a deep one, or, since `require` refuses most cases with two of them, one like others."""
+    low, high = max(1, int(draw.args["low"](env))), max(1, int(draw.args["high"](env)))
+    match source.integer(0, 2):
+        case 0:
+            return _shape(draw, env, source)
+        case 1:
+            return _long_shape(source.integer(low, high), source)
+        case _:
+            most = math.ceil(LARGE[1] ** (1 / high))
+            return tuple(source.integer(min(2, most), most) for _ in range(high))
+
+
+def _long_shape(rank: int, source: Source) -> Shape:
     """Draw a shape with one long axis, in half of the cases the last, and short ones around it."""
-    rank = source.integer(max(1, int(draw.args["low"](env))), max(1, int(draw.args["high"](env))))
     place = rank - 1 if source.boolean() else source.integer(0, rank - 1)
     dims = [source.integer(1, 3 if rank <= 3 else 2) for _ in range(rank)]
     rest = math.prod(dims) // dims[place]
     dims[place] = source.integer(-(-LARGE[0] // rest), LARGE[1] // rest)
     return tuple(dims)
+
+
+def _mixed_partner(shape: Shape, source: Source) -> Shape:
+    """Give every other axis one element, so that no two neighbours can be walked as one."""
+    first = source.integer(0, 1)
+    return tuple(1 if axis % 2 == first else size for axis, size in enumerate(shape))
 
 
 def _dimension(low: int, high: int, source: Source) -> int:

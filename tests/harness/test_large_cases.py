@@ -37,7 +37,22 @@ def sizes(built: Built) -> list[int]:
 def test_the_smoke_tier_runs_a_large_case_on_every_row(op: str) -> None:
     for row in SPECS[op].rows:
         found = [b for b in cases(SPECS[op], row, ORACLE.kernels[op], TIERS["smoke"], 0) if "large" in b.case.classes]
-        assert [max(sizes(built)) >= structure.LARGE[0] for built in found] == [True]
+        assert [max(sizes(built)) >= structure.LARGE[0] for built in found] == [True, True]
+
+
+def test_large_cases_are_long_or_have_all_axes_with_partners_that_broadcast_in_between() -> None:
+    symbols = [built.case.symbols for built in large("ADD", "float32", 20)]
+    assert max(max(s["A"]) for s in symbols) > 64
+    assert any(len(s["A"]) == len(s["B"]) == 6 and 1 < s["B"].count(1) < 5 for s in symbols)
+
+
+def test_scales_of_large_cases_lie_next_to_powers_of_two_and_do_not_repeat_with_four_channels() -> None:
+    built = large("CONV_2D", "int8", 20)
+    scales = [slot.tensor.quant.scale for one in built for slot in one.case.inputs[:2] if slot.tensor.quant]
+    assert {math.frexp(scale[0])[0] for scale in scales} >= {0.5 + 2.0**-18, 1 - 2.0**-17}
+    many = [scale for scale in scales if len(scale) > 8]
+    assert many
+    assert any(scale[:4] != scale[4:8] for scale in many)
 
 
 def test_a_large_case_is_rebuilt_from_its_id_alone() -> None:
