@@ -1,6 +1,7 @@
 """Break the kernels of micro on purpose, one small change at a time, and see whether the smoke tier notices.
 
 For developers; CI does not run it. Example: nice python tests/mutants/mutate.py --op MEAN --op PAD --count 10
+With --faults, those of faults.yaml that name the op come first.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
 from edits import Edit, edits
 
 from opconform.harness.compare import Judge, judge
@@ -35,6 +37,7 @@ from opconform.targets import library
 
 #: Where most of a kernel lies that is written once for several operators; parsing and planning have a fuzzer.
 SHARED = re.compile(r'#include "((?:kernel_(?!util|fixed)\w+|binary|broadcast|dense))\.h"')
+FAULTS = Path(__file__).with_name("faults.yaml")
 LIMITS = Limits(hello=10.0, open=2.0, run=2.0, idle=3.0)
 #: A worker that is stopped while it writes its counts on a busy machine leaves none.
 ATTEMPTS = 4
@@ -157,6 +160,20 @@ def choose(op: str, own: Sequence[Path], reached: Mapping[Path, set[int]], count
     return random.Random(f"{seed}/{op}").sample(every, min(count, len(every)))
 
 
+def faults(op: str) -> list[Mutant]:
+    """Return the faults of faults.yaml that an op's cases should show."""
+    found = []
+    for fault in yaml.safe_load(FAULTS.read_text(encoding="utf-8")):
+        if op in fault["ops"]:
+            source = library.micro_folder() / "src" / fault["file"]
+            text = source.read_text()
+            start = text.index(fault["before"])
+            line = text.count("\n", 0, start) + 1
+            edit = Edit(fault["kind"], start, start + len(fault["before"]), line, fault["after"])
+            found.append(Mutant(source, text, edit))
+    return found
+
+
 def generated(spec: OpSpec, oracle: Oracle, tier: Tier, seed: int) -> list[Case]:
     """Return what the tier runs on an op, judged once for all mutants."""
     result = []
@@ -236,10 +253,11 @@ def mutate(op: str, shop: Shop, arguments: argparse.Namespace) -> tuple[int, int
     print(f"{op}: {len(work)} cases" + (f", of which the original fails {sorted(known)}" if known else ""), flush=True)
     reached = reach(spec, work, shop, oracle)
     ends = []
-    for mutant in choose(op, own_sources(op), reached, arguments.count, arguments.seed):
+    drawn = choose(op, own_sources(op), reached, arguments.count, arguments.seed)
+    for mutant in [*(faults(op) if arguments.faults else ()), *drawn]:
         end = verdict_of(mutant, shop, spec, work, known, oracle)
         ends.append(end)
-        note = "" if mutant.edit.line in reached[mutant.source] else " (no case runs this line)"
+        note = "" if mutant.edit.line in reached.get(mutant.source, {mutant.edit.line}) else " (no case runs this line)"
         print(f"  {end}{note} | {mutant.shown}", flush=True)
     built = [end for end in ends if end != "not built"]
     killed = sum(end != "survived" for end in built)
@@ -251,6 +269,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--op", action="append", required=True, help="an operator; repeatable")
     parser.add_argument("--count", type=int, default=9, help="mutants per operator")
+    parser.add_argument("--faults", action="store_true", help="also those of faults.yaml")
     parser.add_argument("--seed", type=int, default=0, help="which mutants")
     parser.add_argument("--case-seed", type=int, default=0, help="which cases: the --seed of opconform run")
     parser.add_argument("--variant", choices=tuple(build.VARIANTS), default="host", help="with sanitizers or without")

@@ -6,6 +6,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
+
+from opconform.targets import library
 
 SOURCE = """#include "add_1.h"
 /* a + b, 3 times */ // a && b
@@ -72,3 +75,12 @@ def test_python_is_changed_by_its_own_words() -> None:
     text = 'def f(a, b):\n    """Return a + b."""\n    return a // 2 if a and b else max(a, 3)  # a - b\n'
     news = sorted({edit.new for edit in EDITS.edits(text, python=True)})
     assert news == ["*", "1", "2", "3", "4", "min", "or"]
+
+
+def test_every_fault_stands_once_in_its_file_and_names_operators_of_micro() -> None:
+    names = {path.stem for path in (library.micro_folder() / "src" / "ops").glob("*.c")}
+    for fault in yaml.safe_load(Path(__file__).with_name("faults.yaml").read_text(encoding="utf-8")):
+        text = (library.micro_folder() / "src" / fault["file"]).read_text()
+        assert text.count(fault["before"]) == 1, fault
+        assert fault["before"] != fault["after"]
+        assert all(any(name.startswith(op.lower()) for name in names) for op in fault["ops"]), fault
