@@ -13,7 +13,7 @@ from opconform.harness.model import Array
 from opconform.harness.runtime import InvalidModel, Unavailable, Unsupported
 from opconform.runtimes.serving import tensors
 from opconform.runtimes.serving.address import Address
-from opconform.runtimes.serving.http import PATIENCE, NotThere, ServerError
+from opconform.runtimes.serving.http import HELP, PATIENCE, NoServer, NotThere, ServerError
 from opconform.runtimes.serving.rest import MODEL_FILE, Signature, in_order
 from opconform.runtimes.serving.tensors import BadAnswer, Described
 
@@ -192,6 +192,8 @@ def _meaning(code: str, words: str) -> Exception:
             return TimeoutError(text)
         case "NOT_FOUND":
             return NotThere(text)
+        case "UNAVAILABLE" if "HTTP/2" in words:  # the words of gRPC for an answer that is none of its own
+            return NoServer(f"{text}; {HELP}")
         case "UNAVAILABLE":
             return ConnectionError(text)
     return ServerError(text)

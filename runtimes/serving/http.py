@@ -17,7 +17,7 @@ PATIENCE = 45.0
 #: A connection that nobody used for so many seconds may have been closed by the server: a new one takes its place.
 IDLE = 2.0
 MOST_BYTES = 256 * 1024 * 1024
-_HELP = "is an inference server behind that URL?"
+HELP = "is an inference server behind that URL?"
 
 
 class ServerError(Exception):
@@ -52,7 +52,7 @@ class Answer:
             return json.loads(self.body[:size])
         except (ValueError, RecursionError) as error:
             what = "nests too deeply" if isinstance(error, RecursionError) else f"is no JSON: {error}"
-            raise NoServer(f"{self.url}: the answer {shown(self.body[:size])} {what}; {_HELP}") from error
+            raise NoServer(f"{self.url}: the answer {shown(self.body[:size])} {what}; {HELP}") from error
 
     @property
     def words(self) -> str:
@@ -100,7 +100,7 @@ class Http:
         except http.client.HTTPException as error:
             self._connection.close()
             came = shown(str(error).encode("utf-8", "replace"))
-            raise NoServer(f"{url}: the answer is no HTTP ({type(error).__name__}): {came}; {_HELP}") from error
+            raise NoServer(f"{url}: the answer is no HTTP ({type(error).__name__}): {came}; {HELP}") from error
         except OSError:
             self._connection.close()
             raise

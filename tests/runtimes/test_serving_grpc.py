@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socketserver
+import threading
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,10 @@ import pytest
 
 pytest.importorskip("google.protobuf", reason="protobuf is not installed: tox -e serving")
 
+from opconform.harness.isolate import InProcess
+from opconform.harness.model import Infra
 from opconform.harness.runtime import InvalidModel, Unsupported
+from opconform.runtimes.serving import Serving
 from opconform.runtimes.serving.grpc_v2 import _meaning, messages, outputs_of
 from opconform.runtimes.serving.http import NotThere, ServerError
 from opconform.runtimes.serving.tensors import BadAnswer
@@ -84,3 +89,22 @@ def test_a_status_says_what_happened(code: str, kind: type[Exception]) -> None:
     found = _meaning(code, "so it is")
     assert type(found) is kind
     assert str(found) == f"gRPC {code}: so it is"
+
+
+class Greeting(socketserver.BaseRequestHandler):
+    """A server that speaks no HTTP/2."""
+
+    def handle(self) -> None:
+        self.request.sendall(b"SSH-2.0-x\r\n")
+        self.request.recv(65536)
+
+
+def test_what_speaks_no_http_2_is_no_server() -> None:
+    pytest.importorskip("grpc", reason="grpcio is not installed: tox -e serving")
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Greeting) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        found = InProcess(Serving(f"grpc://127.0.0.1:{server.server_address[1]}")).execute(b"", [()])
+        server.shutdown()
+    assert isinstance(found, Infra)
+    assert "Failed parsing HTTP/2" in found.detail
+    assert found.detail.endswith("is an inference server behind that URL?")
