@@ -7,6 +7,7 @@ package, that no folder of it is importable at top level, and that the command l
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,8 @@ from pathlib import Path
 #: Folders of the checkout that stand under `opconform` in the wheel.
 FOLDERS = ("harness", "runtimes", "targets", "reports", "specs")
 IDENTITY = "src/opconform"
+#: What a build leaves behind in the folders.
+LEFT_BEHIND = {"__pycache__", "node_modules"}
 #: What the brief of the package names; each pattern must be there at least once, or the list itself is out of date.
 KINDS = (
     "specs/ops/*.yaml",
@@ -75,13 +78,23 @@ def installed() -> Path:
 
 
 def packaged(checkout: Path) -> list[Path]:
-    """Return the committed files that belong into the package, relative to the checkout."""
+    """Return the files that belong into the package, relative to the checkout: the committed ones.
+
+    Where git does not tell them, these are all files but those that a build leaves behind.
+    """
+    found = (path for folder in FOLDERS for path in sorted((checkout / folder).rglob("*")))
+    own = (checkout / IDENTITY / name for name in ("__init__.py", "__main__.py", "py.typed"))
+    every = (path.relative_to(checkout) for path in (*found, *own) if not LEFT_BEHIND & set(path.parts))
+    return [path for path in committed(checkout) or every if (checkout / path).is_file()]
+
+
+def committed(checkout: Path) -> list[Path]:
+    """Return the committed files of the package; none where there is no git, or no checkout that it reads."""
+    if shutil.which("git") is None or not (checkout / ".git").exists():
+        return []
     command = ["git", "-C", str(checkout), "ls-files", "-z", "--", *FOLDERS, IDENTITY]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"check_wheel: {checkout} is no git checkout: {done.stderr.strip()}; give the folder that was built")
-    paths = [Path(name) for name in done.stdout.split("\0") if name]
-    return [path for path in paths if (checkout / path).is_file()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return [Path(name) for name in done.stdout.split("\0") if name]
 
 
 def place(path: Path, package: Path) -> Path:
