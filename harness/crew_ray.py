@@ -45,10 +45,16 @@ def connect(address: str) -> Any:
             _answers(address)
         try:
             ray.init(address=address or None, log_to_driver=False, configure_logging=False, include_dashboard=False)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            first = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise Unavailable(f"--address {address}: no Ray cluster there ({first[:200]}); start one") from error
+        except Exception as error:  # Ray raises what it happens to: ConnectionError, RuntimeError, a bare Exception
+            raise Unavailable(_not_joined(address, error)) from error
     return ray
+
+
+def _not_joined(address: str, error: Exception) -> str:
+    first = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if address:
+        return f"--address {address}: no Ray cluster there ({first[:200]}); start one with `ray start --head`"
+    return f"--engine ray: Ray starts no cluster on this machine ({first[:200]}); try again, or give --address"
 
 
 def disconnect() -> None:

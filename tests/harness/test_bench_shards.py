@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -45,3 +46,17 @@ def test_a_folder_of_that_name_is_no_ray(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.delitem(sys.modules, "ray", raising=False)
     with pytest.raises(Unavailable, match="Ray is not installed"):
         crew_ray.connect("")
+
+
+@pytest.mark.parametrize(("address", "words"), [("", "starts no cluster on this machine"), ("127.0.0.1:1", "no Ray")])
+def test_a_cluster_that_cannot_be_joined_is_one_line_that_says_which(
+    monkeypatch: pytest.MonkeyPatch, address: str, words: str
+) -> None:
+    def init(**_: object) -> None:
+        raise Exception("the node timed out\nand much more")  # as Ray does
+
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(is_initialized=lambda: False, init=init))
+    monkeypatch.setattr(crew_ray, "_answers", lambda address: None)
+    with pytest.raises(Unavailable, match=words) as caught:
+        crew_ray.connect(address)
+    assert "(the node timed out);" in str(caught.value)
