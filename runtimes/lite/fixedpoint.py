@@ -64,6 +64,14 @@ def rescale_wide(x: Number, multiplier: Number, shift: Number) -> Number:
 
 
 @helper
+def rescale_sum(x: Number, multiplier: Number, shift: Number, wide: Number) -> Number:
+    """Rescale the sum of an int16 kernel: `wide` is 0 where it has 32 bits, as an int32 bias makes it."""
+    if wide != 0:
+        return rescale_wide(x, multiplier, shift)
+    return rescale(wrap32(x), multiplier, shift)
+
+
+@helper
 def saturating_left_shift(x: Number, bits: Number) -> Number:
     """Return x * 2**bits, limited to int32."""
     return clamp(x << bits, np.int64(INT32_MIN), np.int64(INT32_MAX))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from opconform.harness.model import Array
-from opconform.runtimes.lite.fixedpoint import clamp, rescale, rescale_wide, wrap32
+from opconform.runtimes.lite.fixedpoint import clamp, rescale, rescale_sum, wrap32
 from opconform.runtimes.lite.jit import Number, helper, kernel, summing_helper, summing_kernel
 
 # p of all kernels below: geometry
@@ -123,10 +123,7 @@ def conv_wide(
                 base = (line * p[5] + column) * p[6]
                 for o in range(group * per_group, (group + 1) * per_group):
                     total = dot_wide(patches, column * depth, w, o * depth, depth) + bias[o]
-                    if p[21] != 0:
-                        value = rescale_wide(total, factor[o], shift[o])
-                    else:
-                        value = rescale(wrap32(total), factor[o], shift[o])
+                    value = rescale_sum(total, factor[o], shift[o], p[21])
                     out[base + o] = clamp(value, p[19], p[20])
 
 
@@ -156,10 +153,7 @@ def dense_wide(x: Array, w: Array, bias: Array, factor: Array, shift: Array, out
     for row in range(p[0]):
         for o in range(p[1]):
             total = dot_wide(x, row * p[2], w, o * p[2], p[2]) + bias[o]
-            if p[7] != 0:
-                value = rescale_wide(total, factor[o], shift[o])
-            else:
-                value = rescale(wrap32(total), factor[o], shift[o])
+            value = rescale_sum(total, factor[o], shift[o], p[7])
             out[row * p[1] + o] = clamp(value, p[5], p[6])
 
 
@@ -233,8 +227,5 @@ def depthwise_wide(
                     for o in range(p[6]):
                         total[o] += np.int64(x[start + o // multiplier]) * np.int64(w[tap + o])
         for o in range(p[6]):
-            if p[21] != 0:
-                value = rescale_wide(total[o], factor[o], shift[o])
-            else:
-                value = rescale(wrap32(total[o]), factor[o], shift[o])
+            value = rescale_sum(total[o], factor[o], shift[o], p[21])
             out[cell * p[6] + o] = clamp(value, p[19], p[20])

@@ -14,7 +14,7 @@ from opconform.runtimes.lite.fixed16 import clamp16, curve16, half_product
 from opconform.runtimes.lite.fixedpoint import clamp, rescale, rounding_shift, wrap32
 from opconform.runtimes.lite.floatmath import exp64, tanh64
 from opconform.runtimes.lite.graph import Memory, Node, Prepared, Step
-from opconform.runtimes.lite.jit import bind, kernel
+from opconform.runtimes.lite.jit import Number, bind, helper, kernel
 from opconform.runtimes.lite.kernels.rnn import FLOAT, require_shape
 from opconform.runtimes.lite.quantize import INT16, INT32, UINT8, check_quantized, float32, multiplier
 
@@ -22,6 +22,14 @@ from opconform.runtimes.lite.quantize import INT16, INT32, UINT8, check_quantize
 ACTIVATION, CELL, SUM = (1 / 128, 128), 2.0**-11, 2.0**-12
 
 # p of both kernels: batch, inputs, units
+
+
+@helper
+def join_rows(x: Array, last: Array, both: Array, b: Number, inputs: Number, units: Number) -> None:
+    """Write the input and the last output of one batch one after the other."""
+    depth = inputs + units
+    for i in range(depth):
+        both[b * depth + i] = x[b * inputs + i] if i < inputs else last[b * units + i - inputs]
 
 
 @kernel
@@ -32,8 +40,7 @@ def basic_float(
     inputs, units = p[1], p[2]
     depth = inputs + units
     for b in range(p[0]):
-        for i in range(depth):
-            both[b * depth + i] = x[b * inputs + i] if i < inputs else last[b * units + i - inputs]
+        join_rows(x, last, both, b, inputs, units)
         for row in range(4 * units):
             total = np.float64(bias[row])
             for i in range(depth):
@@ -55,8 +62,7 @@ def basic_integer(
     inputs, units = p[1], p[2]
     depth = inputs + units
     for b in range(p[0]):
-        for i in range(depth):
-            both[b * depth + i] = x[b * inputs + i] if i < inputs else last[b * units + i - inputs]
+        join_rows(x, last, both, b, inputs, units)
         for row in range(4 * units):
             total = np.int64(bias[row])
             for i in range(depth):

@@ -13,7 +13,7 @@ import numpy as np
 
 from opconform.harness.model import Array
 from opconform.runtimes.lite import shapes
-from opconform.runtimes.lite.fixedpoint import clamp, rescale, rescale_wide, wrap32
+from opconform.runtimes.lite.fixedpoint import clamp, rescale_sum
 from opconform.runtimes.lite.graph import Memory, Node, Operand, Prepared, Step
 from opconform.runtimes.lite.jit import Number, bind, helper, kernel, summing_kernel
 from opconform.runtimes.lite.kernels.dot import dot_float
@@ -101,10 +101,7 @@ def transposed_integer(
                         )
                     total[o] += part
         for o in range(p[4]):
-            if p[28] != 0:
-                value = rescale_wide(total[o], factor[o], shift[o])
-            else:
-                value = rescale(wrap32(total[o]), factor[o], shift[o])
+            value = rescale_sum(total[o], factor[o], shift[o], p[28])
             out[base + o] = clamp(value + p[25], p[26], p[27])
 
 
