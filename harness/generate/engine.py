@@ -7,6 +7,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
 
 from opconform.harness.generate import structure
@@ -29,6 +30,8 @@ from opconform.harness.spec import OpSpec
 ATTEMPTS = 40
 #: What hypothesis draws for a case: the longest one known takes 42 decisions of two bytes, a few wide ones take four.
 _BYTES = 96
+#: Strings in one example of hypothesis, which holds 8192 bytes at most and looks askance at half of that.
+MOST_TOGETHER = 40
 #: Planned cases per round: ops with few attributes need as many shapes and values as others.
 LEAST = 8
 #: Vectors of a large case: its elements are many already.
@@ -187,28 +190,38 @@ def _decisions(data: bytes) -> Source:
     return Source(pick)
 
 
-def _strings(number: int, seed_: int) -> list[bytes]:
-    """Return up to `number` strings of bytes that hypothesis draws: what becomes of one has no say in the next."""
+@lru_cache(maxsize=2)
+def _strings(number: int, seed_: int) -> tuple[bytes, ...]:
+    """Return strings of bytes that hypothesis draws, many in one example: an example costs more than what is drawn."""
     # Imported here: it takes as long as all else together, and most processes draw nothing.
     from hypothesis import HealthCheck, Phase, given, seed, settings
     from hypothesis import strategies as st
 
     found: list[bytes] = []
+    together = min(number, MOST_TOGETHER)
 
     @seed(seed_)
     @settings(
-        max_examples=number,
+        max_examples=1 + -(-number // together),  # the first one is always of zeros
         database=None,
         deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.binary(min_size=_BYTES, max_size=_BYTES))
+    @given(st.binary(min_size=together * _BYTES, max_size=together * _BYTES))
     def collect(data: bytes) -> None:
-        found.append(data)
+        found.extend(data[at : at + _BYTES] for at in range(0, len(data), _BYTES) if any(data))
 
     collect()
-    return found
+    return tuple(found[:number])
+
+
+def _strings_of(spec: OpSpec, row: str, number: int, seed_: int) -> tuple[bytes, ...]:
+    """Return `number` strings of a row: zeros, which make the simplest case, and its share of those of the op."""
+    share = max(number - 1, 1)
+    start = spec.rows.index(row) * share
+    drawn = _strings(share * len(spec.rows), zlib.crc32(f"{seed_}/{spec.op}".encode()))
+    return (bytes(_BYTES), *drawn[start : start + share])[:number]
 
 
 def _draws(spec: OpSpec, tier: Tier) -> int:
@@ -221,13 +234,13 @@ def drawn_by_hypothesis(
 ) -> list[Built]:
     """Let hypothesis draw structures; `discards` counts what refused a draw, by clause.
 
-    It draws one string of bytes, of which each decision takes a few. Drawn one by one, integers would cost more than
+    It draws strings of bytes, of which each decision takes a few. Drawn one by one, integers would cost more than
     the rest of a case, and now and then be constants that hypothesis finds in the source code of whatever modules
     are loaded: the same seed would not give the same cases everywhere.
     """
     found: list[Built] = []
     classes = classes_of(spec, row)
-    for data in _strings(_draws(spec, tier), zlib.crc32(f"{seed_}/{spec.op}/{row}".encode())):
+    for data in _strings_of(spec, row, _draws(spec, tier), seed_):
         request = Request(vectors=tier.vectors, value_class=classes[len(found) % len(classes)])
         try:
             found.append(build(spec, row, _decisions(data), kernel, request))

@@ -22,6 +22,23 @@ def test_decisions_beyond_the_bytes_are_the_simplest_ones() -> None:
     assert [source.integer(2, 9), source.integer(2, 9), source.integer(-4, 70000)] == [7, 2, -4]
 
 
+def test_rows_of_an_op_share_what_hypothesis_draws_at_once_and_each_begins_with_the_simplest_case() -> None:
+    spec = load_all()["ADD"]
+    engine._strings.cache_clear()
+    shares = [engine._strings_of(spec, row, 6, 3) for row in spec.rows]
+    assert engine._strings.cache_info().misses == 1
+    assert {share[0] for share in shares} == {bytes(96)}
+    drawn = [data for share in shares for data in share[1:]]
+    assert len(set(drawn)) == len(drawn) == 5 * len(spec.rows)
+    assert {len(data) for data in drawn} == {96}
+    assert engine._strings_of(spec, spec.rows[0], 6, 4) != shares[0]
+
+
+@pytest.mark.parametrize("number", [1, 2, 39, 40, 41, 200])
+def test_as_many_strings_are_drawn_as_are_asked_for(number: int) -> None:
+    assert len(engine._strings(number, 1)) == number
+
+
 def test_constants_of_loaded_modules_change_no_case(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = load_all()["ADD"]
     kernel = load_oracle().kernels["ADD"]
@@ -35,5 +52,6 @@ def test_constants_of_loaded_modules_change_no_case(monkeypatch: pytest.MonkeyPa
         providers.HypothesisProvider, "_local_constants", providers.Constants(integers=[0, 1, 2, 3, 4, 5, 6, 7])
     )
     monkeypatch.setattr(providers, "CONSTANTS_CACHE", {})
+    engine._strings.cache_clear()
     assert ids() == before
     assert len(set(before)) > 4

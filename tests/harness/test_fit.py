@@ -78,4 +78,4 @@ def test_smaller_cases_are_of_the_same_plan_class_and_number_and_always_the_same
     for case in first:
         assert tensor_bytes(case) < tensor_bytes(built.case)
         assert case.choices[0] == built.case.choices[0]
-        assert (case.classes, len(case.vectors)) == (built.case.classes, len(built.case.vectors))
+        assert (case.classes[0], len(case.vectors)) == (built.case.classes[0], len(built.case.vectors))
