@@ -110,7 +110,9 @@ def _open(old: Session | None, sequence: int, opening: Callable[[], Session]) ->
     try:
         if old is not None:
             old.close()
-        session = opening()
+        session: Session | None = opening()
+        if session is None:
+            raise TypeError("open() returned None, a session is needed")
     except Exception as error:
         return None, wire.ERROR, sequence, _explain(error, wire.INVALID_MODEL)
     return session, wire.OPENED, sequence, wire.encode_opened(wire.Opened())

@@ -214,3 +214,16 @@ class Forgetful:
         if model not in self._sessions:
             self._sessions[model] = Unclosed(self._carrier.open(model))
         return self._sessions[model]
+
+
+class OpensNothing:
+    """Forgets to return the session."""
+
+    def __init__(self, at: str = "") -> None:
+        self.at = at
+
+    def describe(self) -> Manifest:
+        return Manifest(name="opens_nothing")
+
+    def open(self, model: bytes) -> None:
+        return None

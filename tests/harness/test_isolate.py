@@ -97,6 +97,14 @@ def test_a_crash_while_running_names_the_vector_and_the_worker_is_back_at_once()
     executor.close()
 
 
+def test_a_runtime_that_returns_no_session_is_told_so() -> None:
+    executor = fake("OpensNothing")
+    crashed = executor.execute(ADD, [(A, A)])
+    assert isinstance(crashed, Crashed)
+    assert "during OPEN: TypeError: open() returned None, a session is needed" in crashed.detail
+    executor.close()
+
+
 @pytest.mark.parametrize("name", ["hangs", "sleeps"])
 def test_no_answer_is_a_timeout_and_the_worker_is_back(name: str) -> None:
     executor = fake(name)
