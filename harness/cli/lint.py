@@ -40,12 +40,15 @@ def lint(
     folder = specs or spec_folder()
     if not folder.is_dir():
         raise typer.BadParameter(f"--specs {folder}: no such folder")
-    defects = lint_folder(folder, load_oracle, tuple(name.upper() for name in op or ()), jobs or cpus())
+    chosen = tuple(name.upper() for name in op or ())
+    known = sorted(path.stem.upper() for path in folder.glob("*.yaml"))
+    if unknown := [name for name in chosen if name not in known]:
+        raise typer.BadParameter(f"--op {unknown[0]}: there is no such spec; allowed: {', '.join(known)}")
+    defects = lint_folder(folder, load_oracle, chosen, jobs or cpus())
     out = console()
     for defect in defects:
         out.print(defect, markup=False)
-    count = len(list(folder.glob("*.yaml"))) if not op else len(op)
-    out.print(f"{count} specs, {len(defects)} defects")
+    out.print(f"{len(chosen or known)} specs, {len(defects)} defects")
     return BAD_INPUT if defects else AS_EXPECTED
 
 

@@ -97,6 +97,7 @@ def test_the_help_of_every_command_is_a_manual_with_an_example(opconform: Callab
         (("new", "runtime", "Bad-Name"), "cannot be a runtime"),
         (("new", "op", "ABS"), "exists already and is left as it is"),
         (("lint", "--specs", "nowhere"), "no such folder"),
+        (("lint", "--op", "NOSUCH"), "--op NOSUCH: there is no such spec; allowed: ABS, ADD"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
