@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
@@ -67,6 +68,7 @@ def check_packages() -> None:
 
 def serve(settings: Settings, ready: Callable[[Listening], None]) -> None:
     """Serve until SIGINT or SIGTERM. Raises Unavailable, and ServeError for a port or a model that cannot be had."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its own lines on stderr beside the one that says it all
     check_packages()
     for name in ("kserve", "kserve.trace", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # every bad request would be a traceback

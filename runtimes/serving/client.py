@@ -55,7 +55,7 @@ class Serving:
         self._guest = bool(self._asked.host)  # one that leaves nothing behind; the own server ends with this process
         self._name = ""  # that models have on the server, one after the other
         self._only: bytes | None = None  # the model that ?model= was taken for
-        self._brought: tuple[bytes, Signature] | None = None  # the last one, as long as the own server holds it
+        self._brought: tuple[bytes, ServingSession] | None = None  # the last one, as long as the own server holds it
 
     def describe(self) -> Manifest:
         """Return the name; targets and rows stand in runtime.yaml."""
@@ -102,14 +102,14 @@ class Serving:
             self._client, self._name = connect(self._address), f"opconform-{secrets.token_hex(8)}"
         if self._address.model:
             return self._take(self._client, self._address.model, model)
-        if self._brought is not None and self._brought[0] == model and forgets(model):
-            return ServingSession(self._client, self._name, self._brought[1], self._guest)
+        if self._brought is not None and self._brought[0] == model and self._brought[1].sound and forgets(model):
+            return self._brought[1]
         self._brought = None
         self._client.load(self._name, model)
-        signature = self._client.signature(self._name)
+        session = ServingSession(self._client, self._name, self._client.signature(self._name), self._guest)
         if not self._guest:
-            self._brought = (model, signature)
-        return ServingSession(self._client, self._name, signature, self._guest)
+            self._brought = (model, session)
+        return session
 
     def _take(self, client: Client, name: str, model: bytes) -> ServingSession:
         """Use a model that is there for the file it was made of, as far as its inputs and outputs tell."""
@@ -168,16 +168,20 @@ def _fits(slot: Described, dtype: str, shape: Sequence[int]) -> bool:
 
 
 class ServingSession:
-    """A model on a server."""
+    """A model on a server; `sound` as long as every invocation was answered."""
 
     def __init__(self, client: Client, name: str, signature: Signature, loaded: bool) -> None:
         self._client, self._name, self._signature, self._loaded = client, name, signature, loaded
+        self.sound = True
 
     def run(self, inputs: Sequence[Array]) -> Sequence[Array]:
         """Invoke once. Raises RuntimeFailure; ServerError, BadAnswer and OSError where the server is to blame."""
         if len(inputs) != len(self._signature.inputs):
             raise InvalidModel(f"{len(inputs)} inputs are given; the model has {len(self._signature.inputs)}")
-        return self._client.infer(self._name, self._signature, inputs)
+        self.sound = False
+        outputs = self._client.infer(self._name, self._signature, inputs)
+        self.sound = True
+        return outputs
 
     def meters(self) -> Mapping[str, int]:
         """Return nothing: a server does not tell what an invocation cost."""

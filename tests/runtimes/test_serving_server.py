@@ -352,11 +352,14 @@ def test_what_cannot_be_served_is_one_line_and_exit_code_2(arguments: list[str],
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
-def test_a_port_that_is_taken_is_one_line_and_exit_code_2(server: local.LocalServer) -> None:
-    command = [sys.executable, "-m", "opconform", "serve", "--grpc-port", "0", "--port", str(server.http.port)]
+@pytest.mark.parametrize(("option", "other"), [("--port", "--grpc-port"), ("--grpc-port", "--port")])
+def test_a_port_that_is_taken_is_one_line_and_exit_code_2(server: local.LocalServer, option: str, other: str) -> None:
+    port = str(server.http.port)
+    command = [sys.executable, "-m", "opconform", "serve", other, "0", option, port]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2
-    assert f"cannot listen on 127.0.0.1 port {server.http.port}" in done.stderr
+    assert done.stderr.startswith(f"opconform: cannot listen on 127.0.0.1 port {port}")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(("protocol", "requests"), [("grpc", 10_000), ("v2-binary", 1_000)])
