@@ -252,7 +252,7 @@ def run_whole(
 
 def _given(view: ModelView, vectors: Sequence[tuple[Array, ...]]) -> dict[int, Sequence[Array]]:
     """Return the tensors that no operator gives: the inputs, and constants that are outputs of the model."""
-    fed = {i: [vector[n] for vector in vectors] for n, i in enumerate(view.inputs)}
+    fed: dict[int, Sequence[Array]] = {i: [vector[n] for vector in vectors] for n, i in enumerate(view.inputs)}
     return fed | {i: [view.constants[i]] * len(vectors) for i in view.outputs if i in view.constants}
 
 
