@@ -46,9 +46,12 @@ CAUGHT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "ARG_MAX/bool": {"T8": ("last_maximum",)},
     "RANDOM_UNIFORM/float32": {"T1": ("biased_random", "repeats_random")},
 }
-#: Rows on whose sums rounding families differ, in the smoke tier of any seed.
-ROUNDED = ("CONV_2D/int8", "CONV_2D/uint8", "DEPTHWISE_CONV_2D/int8", "ADD/int8", "ADD/uint8", "MUL/int8",
-           "QUANTIZE/int8_int8", "QUANTIZE/int8_int16")  # fmt: skip
+#: Rows on whose sums rounding families differ in the smoke tier of any seed.
+SMOKE = ("CONV_2D/int8", "CONV_2D/uint8", "DEPTHWISE_CONV_2D/int8", "ADD/int8", "ADD/uint8", "MUL/int8",
+         "QUANTIZE/int8_int8")  # fmt: skip
+#: All such rows, each with its first tier: an output of 16 bits is mostly finer than its 8-bit input, and what is not
+#: made coarser is rounded once by every family.
+ROUNDED = dict.fromkeys(SMOKE, "smoke") | {"QUANTIZE/int8_int16": "pr"}
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +95,11 @@ def test_the_smoke_tier_catches_each_defect_and_blames_its_clause(at: str, seed:
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("at", ROUNDED)
-def test_the_smoke_tier_tells_every_other_rounding_from_the_promised_one(at: str, seed: int, oracle: Oracle) -> None:
+@pytest.mark.parametrize(("at", "tier"), list(ROUNDED.items()))
+def test_every_other_rounding_is_told_from_the_promised_one(at: str, tier: str, seed: int, oracle: Oracle) -> None:
     op, row = at.split("/")
     spec, twin = load_all()[op], oracle.twins[op]
-    legal = [b.case for b in cases(spec, row, oracle.kernels[op], TIERS["smoke"], seed) if not b.case.violates]
+    legal = [b.case for b in cases(spec, row, oracle.kernels[op], TIERS[tier], seed) if not b.case.violates]
     right = [run_twin(case, twin, FAMILIES[promised_family(spec, row)]) for case in legal]
     for family in ("single_rounding", "float_half_even"):
         other = [run_twin(case, twin, FAMILIES[family]) for case in legal]

@@ -131,7 +131,15 @@ def test_the_committed_files_are_what_the_committed_parameters_give(tmp_path: Pa
     with np.load(FOLDER / "digits.npz") as stored:
         trained = {name: zoo.read_parameters(name, dict(stored)) for name in zoo.CHAINS}
     for path in zoo.write_folder(tmp_path, trained, digits()):
-        assert path.read_bytes() == (FOLDER / path.name).read_bytes(), f"{path.name}: run zoo --rewrite specs/models"
+        assert content(path) == content(FOLDER / path.name), f"{path.name}: run zoo --rewrite specs/models"
+
+
+def content(path: Path) -> Any:
+    """Return the bytes of a file, or of the arrays of an archive: its own differ between patches of Python."""
+    if path.suffix != ".npz":
+        return path.read_bytes()
+    with np.load(path) as stored:
+        return {name: (array.dtype, array.shape, array.tobytes()) for name, array in stored.items()}
 
 
 def test_training_anew_gives_classifiers_as_good() -> None:
