@@ -68,10 +68,13 @@ TIERS = {
 
 
 def sparing(spec: OpSpec, row: str, tier: Tier) -> Tier:
-    """Return a tier with as few vectors per case as its floor allows: the same structures, and each value class."""
+    """Return a tier with as few vectors per case as its floor allows: the same structures, and each value class.
+
+    A law is tried on half as many cases: its derived cases are invocations, too.
+    """
     planned = max(len(plans(spec, row)), LEAST) * tier.rounds + _draws(spec, tier)
     vectors = min(math.ceil(tier.floor / planned), tier.vectors)
-    return replace(tier, vectors=vectors, exhaustive=vectors)
+    return replace(tier, vectors=vectors, exhaustive=vectors, laws=max(1, tier.laws // 2))
 
 
 def cases(spec: OpSpec, row: str, kernel: Kernel, tier: Tier, seed_: int) -> Iterator[Built]:

@@ -56,6 +56,10 @@ def test_a_tier_of_many_cases_needs_fewer_vectors_of_each() -> None:
     assert 0 < found["nightly"] < TIERS["nightly"].vectors
 
 
+def test_each_law_is_tried_on_half_as_many_cases_and_on_one_at_least() -> None:
+    assert [sparing(SPECS["ABS"], "float32", replace(TIERS["pr"], laws=n)).laws for n in (1, 2, 8)] == [1, 1, 4]
+
+
 def test_who_spares_and_who_does_not_each_run_their_own_cases(core: SimpleNamespace) -> None:
     usual = core.seat(core.executor(lambda inputs: [abs(inputs[0])]), name="usual")
     lines = run_unit(
